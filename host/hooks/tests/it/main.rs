@@ -1,0 +1,7 @@
+//! The crate's promises, checked from outside.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")]
+
+mod contract;
+mod filter_pipelines;
+mod steps;

@@ -1,0 +1,84 @@
+//! The components in the repository are the plugins they are said to be.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use wasm_metadata::Payload;
+use wit_component::{DecodedWasm, decode};
+use wit_parser::{Resolve, WorldItem, WorldKey};
+
+const CONFIG: &str = "wasi:config/store@0.2.0-rc.1";
+const LOGGING: &str = "wasi:logging/logging@0.1.0-draft";
+const LIFECYCLE: &str = "hookbox:plugin/lifecycle@1.0.0";
+const ABOUT: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
+const ENROLLMENT: &str = "openedx:filters/learning-course-enrollment-started-v1@1.0.0";
+const CATALOG: &str = "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0";
+
+#[test]
+fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
+    for (name, exports, imports) in [
+        ("catalog-logger", vec![CATALOG], vec![LOGGING]),
+        ("course-about-url", vec![LIFECYCLE, ABOUT], vec![CONFIG, LOGGING]),
+        (
+            "enrollment-guard",
+            vec![LIFECYCLE, ENROLLMENT],
+            vec![CONFIG, LOGGING],
+        ),
+        ("test-panic", vec![ABOUT], vec![LOGGING]),
+    ] {
+        let DecodedWasm::Component(resolve, world) = decode(&component(name)).unwrap() else {
+            panic!("{name} is not a component");
+        };
+        let world = &resolve.worlds[world];
+        assert_eq!(interfaces(&resolve, &world.exports), names(&exports), "{name}");
+        assert_eq!(interfaces(&resolve, &world.imports), names(&imports), "{name}");
+    }
+}
+
+#[test]
+fn a_plugin_says_who_it_is_and_is_small() {
+    for name in [
+        "catalog-logger",
+        "course-about-url",
+        "enrollment-guard",
+        "test-panic",
+    ] {
+        let component = component(name);
+        assert!(component.len() < 150_000, "{name} has {} bytes", component.len());
+
+        let payload = Payload::from_binary(&component).unwrap();
+        let metadata = payload.metadata();
+        assert_eq!(metadata.name.as_deref(), Some(name));
+        assert_eq!(metadata.version.as_ref().unwrap().to_string(), "1.0.0");
+        assert_eq!(metadata.authors.as_ref().unwrap().to_string(), "Hookbox authors");
+        assert_eq!(metadata.licenses.as_ref().unwrap().to_string(), "Apache-2.0");
+        assert!(!metadata.description.as_ref().unwrap().to_string().is_empty());
+    }
+}
+
+fn component(name: &str) -> Vec<u8> {
+    let prebuilt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-plugins/prebuilt");
+    fs::read(prebuilt.join(name).with_extension("wasm")).unwrap()
+}
+
+/// The interfaces that have functions. The others only name types and ask nothing of the host.
+fn interfaces<'a>(
+    resolve: &Resolve,
+    items: impl IntoIterator<Item = (&'a WorldKey, &'a WorldItem)>,
+) -> BTreeSet<String> {
+    items
+        .into_iter()
+        .filter_map(|(_, item)| match item {
+            WorldItem::Interface { id, .. } => Some(*id),
+            WorldItem::Function(_) | WorldItem::Type { .. } => None,
+        })
+        .filter(|id| !resolve.interfaces[*id].functions.is_empty())
+        .map(|id| resolve.id_of(id).unwrap())
+        .collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}

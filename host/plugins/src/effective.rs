@@ -1,0 +1,312 @@
+//! Which plugins a hook's call reaches, in which order, and why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hookbox_hooks::catalogue::{any_event, any_filter};
+use hookbox_hooks::{Catalogue, Filter, FilterConfig, OnFailure, names};
+use hookbox_sandbox::{CallContext, FunctionId};
+use serde_json::Value;
+
+use crate::generation::LivePlugin;
+use crate::load::LoadError;
+use crate::metering::{ReceiverMeter, StepMeter};
+use crate::pipeline::{Pipeline, Step};
+use crate::receiver::Receiver;
+use crate::settings::FiltersTable;
+
+/// Types of Open edX's documentation that the platform calls by another name. Both work without configuration.
+const ALIASES: &[(&str, &str)] = &[(
+    "org.openedx.learning.course.about.render.started.v1",
+    "org.openedx.learning.course_about.page.url.requested.v1",
+)];
+
+type Plugins = BTreeMap<String, Arc<LivePlugin>>;
+
+/// All filters' pipelines, and what there is to say about them.
+#[derive(Default)]
+pub(crate) struct Filters {
+    pub(crate) pipelines: BTreeMap<String, Pipeline>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) errors: Vec<LoadError>,
+}
+
+/// What one filter's table says.
+#[derive(Default)]
+struct FilterTable {
+    like: Option<String>,
+    config: FilterConfig,
+}
+
+pub(crate) fn pipelines(plugins: &Plugins, tables: &FiltersTable) -> Filters {
+    let catalogue = Catalogue::embedded();
+    let mut filters = Filters::default();
+    let mut known: BTreeMap<String, FilterTable> = catalogue
+        .filters()
+        .iter()
+        .map(|filter| (filter.filter_type.clone(), FilterTable::default()))
+        .collect();
+    for (alias, like) in ALIASES {
+        known.insert(
+            (*alias).to_owned(),
+            FilterTable {
+                like: Some((*like).to_owned()),
+                ..FilterTable::default()
+            },
+        );
+    }
+    // A generic plugin may be given hooks that are in no catalogue; those that end in an event's place are events.
+    for hook in plugins
+        .values()
+        .filter(|live| live.plugin.function(any_filter()).is_some())
+        .flat_map(|live| &live.hooks)
+    {
+        if catalogue.event(hook).is_none() {
+            known.entry(hook.clone()).or_default();
+        }
+    }
+    for (filter_type, value) in tables {
+        match table(filter_type, value, known.get(filter_type)) {
+            Ok(table) => {
+                known.insert(filter_type.clone(), table);
+            }
+            Err(reason) => {
+                filters.errors.push(LoadError::Filter {
+                    filter_type: filter_type.clone(),
+                    reason,
+                });
+            }
+        }
+    }
+    for (filter_type, table) in known {
+        let pipeline = pipeline(plugins, &filter_type, &table, &mut filters);
+        filters.pipelines.insert(filter_type, pipeline);
+    }
+    filters
+}
+
+fn table(filter_type: &str, value: &Value, known: Option<&FilterTable>) -> Result<FilterTable, String> {
+    let catalogue = Catalogue::embedded();
+    let mut value = value.clone();
+    let like = value.as_object_mut().and_then(|table| table.remove("like"));
+    let like = match like {
+        None => known.and_then(|table| table.like.clone()),
+        Some(Value::String(like)) => Some(like),
+        Some(_) => return Err("like must be the type of a catalogued filter, in quotes".into()),
+    };
+    if let Some(like) = &like
+        && catalogue.filter(like).is_none()
+    {
+        let types = catalogue
+            .filters()
+            .iter()
+            .map(|filter| filter.filter_type.as_str());
+        let near = names::nearest(like, types)
+            .map(|near| format!("; did you mean {near}?"))
+            .unwrap_or_default();
+        return Err(format!(
+            "like = {like:?}: no filter of the catalogue has that type{near}"
+        ));
+    }
+    if known.is_none() && like.is_none() {
+        if value
+            .as_object()
+            .is_some_and(|table| table.values().any(Value::is_object))
+            && !filter_type.contains('.')
+        {
+            return Err("put the filter's whole type in quotes: [filters.\"org.openedx.…\"]".into());
+        }
+        let types = catalogue
+            .filters()
+            .iter()
+            .map(|filter| filter.filter_type.as_str());
+        let near = names::nearest(filter_type, types)
+            .map(|near| format!("did you mean {near}? "))
+            .unwrap_or_default();
+        return Err(format!(
+            "no filter has that type; {near}For a type of your own, name the filter it behaves like with `like`, or \
+             give it to a generic plugin through its `hooks`"
+        ));
+    }
+    match value.get("fail_silently") {
+        None | Some(Value::Bool(_)) => {}
+        // Upstream tests for truth, so that the text "false" is true there: a trap, not a feature.
+        Some(other) => return Err(format!("fail_silently must be true or false, not {other}")),
+    }
+    if !matches!(value, Value::Object(_) | Value::Array(_) | Value::String(_)) {
+        return Err("expected a table, a list of plugin names, or one plugin name".into());
+    }
+    let config = FilterConfig::from_value(&value).map_err(|error| error.to_string())?;
+    Ok(FilterTable { like, config })
+}
+
+fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: &mut Filters) -> Pipeline {
+    let catalogued = table.like.as_deref().unwrap_or(filter_type);
+    let filter = Catalogue::embedded().filter(catalogued).cloned();
+    let fail_silently = table.config.fail_silently;
+    let mut missing = Vec::new();
+    let mut chosen: Vec<(Arc<LivePlugin>, FunctionId, bool, String)> = Vec::new();
+    match &table.config.pipeline {
+        Some(listed) => {
+            for (at, name) in listed.iter().enumerate() {
+                match listed_step(plugins, name, filter.as_deref(), &[filter_type, catalogued]) {
+                    Ok((live, function, generic)) => {
+                        if listed[..at].contains(name) {
+                            let text = format!(
+                                "filters.{filter_type:?}: {name} is listed more than once and runs each time"
+                            );
+                            filters.warnings.push(text);
+                        }
+                        let reason = format!("number {} of the configured pipeline", at + 1);
+                        chosen.push((live, function, generic, reason));
+                    }
+                    Err(reason) if fail_silently => {
+                        filters
+                            .warnings
+                            .push(format!("filters.{filter_type:?}: {name} is skipped: {reason}"));
+                        missing.push((name.clone(), reason));
+                    }
+                    Err(reason) => filters.errors.push(LoadError::Filter {
+                        filter_type: filter_type.to_owned(),
+                        reason: format!("pipeline lists {name:?}, but {reason} (and fail_silently is false)"),
+                    }),
+                }
+            }
+        }
+        None => {
+            for live in plugins.values() {
+                if let Some((function, generic, why)) =
+                    takes(live, filter.as_deref(), &[filter_type, catalogued])
+                {
+                    let reason = match &table.like {
+                        Some(like) => format!("{why}; this type behaves like {like}"),
+                        None => why,
+                    };
+                    chosen.push((Arc::clone(live), function, generic, reason));
+                }
+            }
+        }
+    }
+    let running: Vec<String> = match &table.config.pipeline {
+        Some(listed) => listed.clone(),
+        None => chosen.iter().map(|(live, ..)| live.name().to_owned()).collect(),
+    };
+    let metadata = table.config.metadata(filter_type, &running);
+    let context = Arc::new(CallContext {
+        filter: Some(metadata),
+    });
+    let steps = chosen.into_iter().map(|(plugin, function, generic, reason)| {
+        let meter = StepMeter::new(filter_type, plugin.name());
+        Step {
+            plugin,
+            reason,
+            function,
+            generic,
+            context: Arc::clone(&context),
+            meter,
+        }
+    });
+    Pipeline {
+        filter_type: filter_type.to_owned(),
+        filter,
+        like: table.like.clone(),
+        fail_silently,
+        steps: steps.collect(),
+        missing,
+    }
+}
+
+fn listed_step(
+    plugins: &Plugins,
+    name: &str,
+    filter: Option<&Filter>,
+    types: &[&str],
+) -> Result<(Arc<LivePlugin>, FunctionId, bool), String> {
+    let Some(live) = plugins.get(name) else {
+        let near = names::nearest(name, plugins.keys().map(String::as_str));
+        let hint = near
+            .map(|near| format!("; did you mean {near}?"))
+            .unwrap_or_default();
+        return Err(format!("no live plugin has that name{hint}"));
+    };
+    match takes(live, filter, types) {
+        Some((function, generic, _)) => Ok((Arc::clone(live), function, generic)),
+        None => Err(match filter {
+            Some(filter) => format!("it does not export {}", filter.signature.interface),
+            None => "its `hooks` does not name this type".to_owned(),
+        }),
+    }
+}
+
+/// How a plugin takes a filter: by the filter's own interface, or by the generic one where its `hooks` says so.
+fn takes(live: &LivePlugin, filter: Option<&Filter>, types: &[&str]) -> Option<(FunctionId, bool, String)> {
+    if let Some(filter) = filter
+        && let Some(function) = live.plugin.function(&filter.signature)
+    {
+        return Some((
+            function,
+            false,
+            format!("it exports {}", filter.signature.interface),
+        ));
+    }
+    let function = live.plugin.function(any_filter())?;
+    let named = types.iter().find(|hook| live.hooks.contains(**hook))?;
+    Some((function, true, format!("its `hooks` names {named}")))
+}
+
+pub(crate) fn receivers(plugins: &Plugins) -> BTreeMap<String, Vec<Receiver>> {
+    let catalogue = Catalogue::embedded();
+    let generic = plugins
+        .values()
+        .filter(|live| live.plugin.function(any_event()).is_some());
+    let asked = generic
+        .flat_map(|live| live.hooks.iter().cloned())
+        .filter(|hook| catalogue.filter(hook).is_none());
+    let types = catalogue
+        .events()
+        .iter()
+        .map(|event| event.event_type.clone())
+        .chain(asked);
+    types
+        .map(|event_type| (event_type.clone(), receivers_of(plugins, &event_type)))
+        .collect()
+}
+
+fn receivers_of(plugins: &Plugins, event_type: &str) -> Vec<Receiver> {
+    let receiver = |live: &Arc<LivePlugin>| {
+        let event = Catalogue::embedded().event(event_type);
+        let typed = event.and_then(|event| {
+            Some((
+                live.plugin.function(&event.signature)?,
+                &event.signature.interface,
+            ))
+        });
+        let (function, generic, reason) = match typed {
+            Some((function, interface)) => (function, false, format!("it exports {interface}")),
+            None => {
+                let function = live.plugin.function(any_event())?;
+                live.hooks
+                    .contains(event_type)
+                    .then(|| (function, true, format!("its `hooks` names {event_type}")))?
+            }
+        };
+        let meter = ReceiverMeter::new(event_type, live.name());
+        Some(Receiver {
+            plugin: Arc::clone(live),
+            reason,
+            function,
+            generic,
+            meter,
+        })
+    };
+    plugins.values().filter_map(receiver).collect()
+}
+
+/// What a plugin's failed step does to a pipeline, in words.
+pub(crate) fn on_failure_name(on_failure: OnFailure) -> &'static str {
+    match on_failure {
+        OnFailure::Default => "default",
+        OnFailure::Raise => "raise",
+        OnFailure::Skip => "skip",
+    }
+}

@@ -1,0 +1,101 @@
+//! A generation: the plugins that are live together, with the pipelines and receivers they make. Immutable; a call
+//! takes one and keeps it to its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hookbox_hooks::{Catalogue, Event, Filter, OnFailure};
+use hookbox_sandbox::Plugin;
+
+use crate::pipeline::Pipeline;
+use crate::receiver::Receiver;
+
+/// A plugin that takes calls.
+#[derive(Debug)]
+pub struct LivePlugin {
+    /// The admitted component with its settings and limits.
+    pub plugin: Plugin,
+    /// What a failed step of it does.
+    pub on_failure: OnFailure,
+    /// The hooks that its generic interfaces get.
+    pub hooks: BTreeSet<String>,
+    /// Where its component came from: a file, or the sample embedded in the host.
+    pub origin: String,
+}
+
+impl LivePlugin {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.plugin.name()
+    }
+
+    /// The version its component names.
+    pub fn version(&self) -> Option<&str> {
+        self.plugin.report().metadata.version.as_deref()
+    }
+}
+
+/// Everything that is live at one moment.
+#[derive(Debug)]
+pub struct Generation {
+    pub(crate) plugins: BTreeMap<String, Arc<LivePlugin>>,
+    pub(crate) pipelines: BTreeMap<String, Pipeline>,
+    pub(crate) receivers: BTreeMap<String, Vec<Receiver>>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Generation {
+    /// The live plugins, by name.
+    pub fn plugins(&self) -> impl Iterator<Item = &Arc<LivePlugin>> {
+        self.plugins.values()
+    }
+
+    /// The effective pipeline of a filter type; `None` when no filter has that type.
+    pub fn pipeline(&self, filter_type: &str) -> Option<&Pipeline> {
+        self.pipelines.get(filter_type)
+    }
+
+    /// All pipelines by filter type, also the empty ones.
+    pub fn pipelines(&self) -> impl Iterator<Item = (&str, &Pipeline)> {
+        self.pipelines
+            .iter()
+            .map(|(name, pipeline)| (name.as_str(), pipeline))
+    }
+
+    /// The receivers of an event type; `None` when no event has that type.
+    pub fn receivers(&self, event_type: &str) -> Option<&[Receiver]> {
+        self.receivers.get(event_type).map(Vec::as_slice)
+    }
+
+    /// All event types with their receivers, also those without.
+    pub fn events(&self) -> impl Iterator<Item = (&str, &[Receiver])> {
+        self.receivers
+            .iter()
+            .map(|(name, receivers)| (name.as_str(), receivers.as_slice()))
+    }
+
+    /// What an operator should look at, although the generation can live.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The catalogued filter that a type is, or behaves like.
+    pub fn filter(&self, filter_type: &str) -> Option<&Arc<Filter>> {
+        self.pipelines.get(filter_type)?.filter.as_ref()
+    }
+
+    /// The catalogued event of that type.
+    pub fn event(&self, event_type: &str) -> Option<&'static Arc<Event>> {
+        Catalogue::embedded().event(event_type)
+    }
+
+    /// The known filter type nearest to one that is not.
+    pub fn nearest_filter(&self, filter_type: &str) -> Option<&str> {
+        hookbox_hooks::names::nearest(filter_type, self.pipelines.keys().map(String::as_str))
+    }
+
+    /// The known event type nearest to one that is not.
+    pub fn nearest_event(&self, event_type: &str) -> Option<&str> {
+        hookbox_hooks::names::nearest(event_type, self.receivers.keys().map(String::as_str))
+    }
+}

@@ -1,0 +1,116 @@
+//! The receivers of an event, and calling one.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hookbox_hooks::ReceivedEvent;
+use hookbox_sandbox::{CallContext, CallFailure, FunctionId};
+use serde_json::{Map, Value};
+
+use crate::generation::LivePlugin;
+use crate::metering::ReceiverMeter;
+
+/// A plugin that receives an event type.
+#[derive(Debug)]
+pub struct Receiver {
+    /// The plugin.
+    pub plugin: Arc<LivePlugin>,
+    /// Why it receives this type.
+    pub reason: String,
+    pub(crate) function: FunctionId,
+    pub(crate) generic: bool,
+    pub(crate) meter: ReceiverMeter,
+}
+
+/// What came of one delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Receipt {
+    /// The receiver took the event.
+    Delivered,
+    /// The receiver asks for another attempt.
+    Retry(String),
+    /// The receiver will never take it.
+    Rejected(String),
+    /// The call ended without an answer.
+    Failed(CallFailure),
+}
+
+impl Receipt {
+    /// A stable name, for reports and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Retry(_) => "retry",
+            Self::Rejected(_) => "rejected",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl Receiver {
+    /// Delivers one event. `attempt` is 1 for the first try.
+    pub async fn deliver(&self, event: &ReceivedEvent, attempt: u32) -> Receipt {
+        let started = Instant::now();
+        let plugin = &self.plugin.plugin;
+        let metadata = event.metadata.to_json(attempt);
+        let arguments = if self.generic {
+            Map::from_iter([
+                (
+                    "event_type".to_owned(),
+                    Value::String(event.metadata.event_type.clone()),
+                ),
+                ("data".to_owned(), event.data.clone()),
+                ("metadata".to_owned(), metadata),
+            ])
+        } else {
+            let mut arguments = event.data.as_object().cloned().unwrap_or_default();
+            arguments.insert("metadata".to_owned(), metadata);
+            arguments
+        };
+        let time = plugin.limits().event_time();
+        let context = Arc::new(CallContext::default());
+        let receipt = match plugin.call(self.function, &arguments, context, time).await {
+            Ok(Ok(_)) => Receipt::Delivered,
+            Ok(Err(failure)) => refusal(&failure),
+            Err(failure) => Receipt::Failed(failure),
+        };
+        self.meter.record(&receipt, started.elapsed());
+        self.log(event, &receipt);
+        receipt
+    }
+
+    fn log(&self, event: &ReceivedEvent, receipt: &Receipt) {
+        let (plugin, event_type, id) = (
+            self.plugin.name(),
+            &*event.metadata.event_type,
+            &*event.metadata.id,
+        );
+        match receipt {
+            Receipt::Delivered => tracing::debug!(plugin, event_type, id, "event delivered"),
+            Receipt::Retry(reason) => {
+                tracing::warn!(plugin, event_type, id, reason, "receiver asks to try again");
+            }
+            Receipt::Rejected(reason) => {
+                tracing::warn!(plugin, event_type, id, reason, "receiver rejected the event")
+            }
+            Receipt::Failed(failure) => {
+                tracing::error!(
+                    plugin,
+                    event_type,
+                    id,
+                    code = failure.code(),
+                    "receiver failed: {failure}"
+                );
+            }
+        }
+    }
+}
+
+/// The failure side of `receive`: `{"retry": reason}` or `{"reject": reason}`.
+fn refusal(failure: &Value) -> Receipt {
+    let reason = |key: &str| failure.get(key).and_then(Value::as_str).map(str::to_owned);
+    match reason("reject") {
+        Some(reason) => Receipt::Rejected(reason),
+        None => Receipt::Retry(reason("retry").unwrap_or_default()),
+    }
+}

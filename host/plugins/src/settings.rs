@@ -1,0 +1,177 @@
+//! The `[plugins]` and `[filters]` tables of the configuration.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use hookbox_hooks::OnFailure;
+use hookbox_sandbox::{Isolation, Limits};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The `[plugins]` table: a table a plugin, and whether the embedded samples run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PluginsTable {
+    /// `samples`: whether the embedded sample plugins run. Left out: they do until the table names another plugin.
+    pub samples: Option<bool>,
+    /// The plugins by name.
+    pub plugins: BTreeMap<String, PluginTable>,
+}
+
+/// One plugin's table.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PluginTable {
+    /// The component's file, relative to the configuration file's folder. Left out: the embedded sample of that name.
+    pub component: Option<PathBuf>,
+    /// What the plugin reads through `wasi:config/store`.
+    pub settings: Map<String, Value>,
+    /// Capabilities beyond those every plugin has.
+    pub grants: Vec<String>,
+    /// What a failed step of this plugin does.
+    pub on_failure: OnFailure,
+    /// How long its instances live.
+    pub isolation: IsolationKind,
+    /// With `isolation = "reuse"`: the most calls of one instance. Default 1,000.
+    pub max_calls: Option<u32>,
+    /// What its calls may use.
+    pub limits: LimitsTable,
+    /// The hooks that its generic interfaces (`any-filter`, `any-event`) get.
+    pub hooks: Vec<String>,
+}
+
+/// `isolation`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IsolationKind {
+    /// A fresh instance for every call.
+    #[default]
+    Call,
+    /// An instance serves several calls.
+    Reuse,
+}
+
+/// `limits`: what is left out keeps its default. See [`Limits`] for the meaning of each.
+#[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(
+    missing_docs,
+    reason = "each is documented at the field of `Limits` that it sets"
+)]
+pub struct LimitsTable {
+    #[serde(with = "humantime_serde")]
+    pub time: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub event_time: Option<Duration>,
+    pub memory: Option<ByteSize>,
+    pub table_elements: Option<usize>,
+    pub answer: Option<ByteSize>,
+    pub json_depth: Option<usize>,
+    pub host_calls: Option<u32>,
+    pub log: Option<ByteSize>,
+    pub handles: Option<usize>,
+    pub concurrent_calls: Option<usize>,
+}
+
+/// The `[filters]` table: a filter's type to its configuration in any of upstream's forms.
+pub type FiltersTable = BTreeMap<String, Value>;
+
+/// Calls of a reused instance when the configuration does not say.
+const MAX_CALLS: u32 = 1_000;
+/// The JSON parser itself goes no deeper than 128.
+const DEEPEST_JSON: usize = 120;
+
+impl PluginTable {
+    /// How long instances live.
+    ///
+    /// # Errors
+    /// `max_calls` is 0, or given without reuse.
+    pub fn isolation(&self) -> Result<Isolation, String> {
+        match (self.isolation, self.max_calls) {
+            (IsolationKind::Call, None) => Ok(Isolation::Call),
+            (IsolationKind::Call, Some(_)) => Err("max_calls needs isolation = \"reuse\"".into()),
+            (IsolationKind::Reuse, Some(0)) => Err("max_calls must be at least 1".into()),
+            (IsolationKind::Reuse, calls) => Ok(Isolation::Reuse {
+                max_calls: calls.unwrap_or(MAX_CALLS),
+            }),
+        }
+    }
+}
+
+impl LimitsTable {
+    /// The limits with these values over the defaults.
+    ///
+    /// # Errors
+    /// A value that no call could live with, or that the host cannot keep.
+    pub fn limits(&self) -> Result<Limits, String> {
+        let default = Limits::default();
+        let bytes = |key: &str, value: Option<ByteSize>, default: usize| match value {
+            None => Ok(default),
+            Some(size) => match usize::try_from(size.as_u64()) {
+                Ok(0) | Err(_) => Err(format!(
+                    "limits.{key} must be at least 1 byte and fit this machine"
+                )),
+                Ok(size) => Ok(size),
+            },
+        };
+        let at_least_one = |key: &str, value: usize| match value {
+            0 => Err(format!("limits.{key} must be at least 1")),
+            value => Ok(value),
+        };
+        let milliseconds =
+            |key: &str, value: Option<Duration>, default: u64| match value.map(|time| time.as_millis()) {
+                None => Ok(default),
+                Some(ms @ 1..=600_000) => Ok(u64::try_from(ms).unwrap_or(default)),
+                Some(_) => Err(format!("limits.{key} must be from 1ms to 10m")),
+            };
+        let json_depth = self.json_depth.unwrap_or(default.json_depth);
+        if !(1..=DEEPEST_JSON).contains(&json_depth) {
+            return Err(format!("limits.json_depth must be from 1 to {DEEPEST_JSON}"));
+        }
+        Ok(Limits {
+            filter_time_ms: milliseconds("time", self.time, default.filter_time_ms)?,
+            event_time_ms: milliseconds("event_time", self.event_time, default.event_time_ms)?,
+            memory_bytes: bytes("memory", self.memory, default.memory_bytes)?,
+            table_elements: self.table_elements.unwrap_or(default.table_elements),
+            answer_bytes: bytes("answer", self.answer, default.answer_bytes)?,
+            json_depth,
+            host_calls: self.host_calls.unwrap_or(default.host_calls),
+            log_bytes: bytes("log", self.log, default.log_bytes)?,
+            handles: at_least_one("handles", self.handles.unwrap_or(default.handles))?,
+            concurrent_calls: at_least_one(
+                "concurrent_calls",
+                self.concurrent_calls.unwrap_or(default.concurrent_calls),
+            )?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for PluginsTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Tables;
+
+        impl<'de> Visitor<'de> for Tables {
+            type Value = PluginsTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of plugins, or `samples`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<PluginsTable, A::Error> {
+                let mut table = PluginsTable::default();
+                while let Some(name) = entries.next_key::<String>()? {
+                    if name == "samples" {
+                        table.samples = Some(entries.next_value()?);
+                    } else {
+                        table.plugins.insert(name, entries.next_value()?);
+                    }
+                }
+                Ok(table)
+            }
+        }
+
+        deserializer.deserialize_map(Tables)
+    }
+}

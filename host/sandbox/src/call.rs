@@ -1,0 +1,325 @@
+//! One call of one function: an instance, the values in, the answer out, the reason when there is none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tokio::time::timeout_at;
+use wasmtime::component::{Func, Instance, Val};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+
+use crate::admission::Function;
+use crate::capabilities::CallContext;
+use crate::engine::TICK;
+use crate::failure::CallFailure;
+use crate::instances::{Held, Slot};
+use crate::limits::{Limit, Limits};
+use crate::log::Finished;
+use crate::plugin::{FunctionId, Isolation, Plugin};
+use crate::state::{self, CallState};
+
+/// What a function gave: the success or the failure side of its `result`, as JSON.
+pub type Answer = Result<Value, Value>;
+
+/// Frames of a guest's call stack in a report.
+const FRAMES: usize = 16;
+
+impl Plugin {
+    /// Calls a function with the arguments in a JSON object.
+    ///
+    /// `time` covers everything: waiting for a turn, making the instance, the arguments, the call, what the guest
+    /// does after it, and reading the answer.
+    ///
+    /// # Errors
+    /// See [`CallFailure`]. Whatever the guest does, the call ends within its time and a tick of the clock.
+    pub async fn call(
+        &self,
+        function: FunctionId,
+        arguments: &Map<String, Value>,
+        context: Arc<CallContext>,
+        time: Duration,
+    ) -> Result<Answer, CallFailure> {
+        let deadline = Instant::now() + time;
+        let function = self.admitted_function(function);
+        let lowered = function.plan.lower(arguments).map_err(CallFailure::Argument)?;
+        let result = self.within(deadline, time, function, &lowered, context).await;
+        if let Err(CallFailure::Limit { limit, .. }) = &result {
+            metrics::counter!("hookbox_limit_hits_total", "plugin" => self.name().to_owned(), "limit" => limit.name())
+                .increment(1);
+        }
+        result
+    }
+
+    async fn within(
+        &self,
+        deadline: Instant,
+        time: Duration,
+        function: &Function,
+        lowered: &[Val],
+        context: Arc<CallContext>,
+    ) -> Result<Answer, CallFailure> {
+        let turns = timeout_at(deadline.into(), async {
+            (self.turn().await, self.instances().slot().await)
+        });
+        let Ok((_turn, slot)) = turns.await else {
+            let detail = format!("no turn within {} ms", time.as_millis());
+            return Err(CallFailure::Overloaded { detail });
+        };
+        // A running guest is stopped by the clock's tick, which knows where it was. Only one that waits inside the
+        // host needs to be dropped from outside, a little later.
+        let last = deadline + 2 * TICK;
+        match timeout_at(
+            last.into(),
+            self.run(slot, deadline, time, function, lowered, context),
+        )
+        .await
+        {
+            Ok(result) => result,
+            Err(_) => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+        }
+    }
+
+    async fn run(
+        &self,
+        slot: Slot,
+        deadline: Instant,
+        time: Duration,
+        function: &Function,
+        lowered: &[Val],
+        context: Arc<CallContext>,
+    ) -> Result<Answer, CallFailure> {
+        let mut held = self.instance(slot, deadline, time, context).await?;
+        let result = call(&mut held.store, held.instance, function, lowered).await;
+        let finished = held.store.data().log.finish();
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) => return Err(explain(&error, held.store.data(), finished, time)),
+        };
+        let json_depth = self.limits().json_depth;
+        let answer = function
+            .plan
+            .lift(answer, json_depth)
+            .map_err(CallFailure::Answer)?;
+        self.keep(held);
+        Ok(answer)
+    }
+
+    /// An instance that is ready for a call: an idle one where the plugin's isolation allows it, else a fresh one.
+    async fn instance(
+        &self,
+        slot: Slot,
+        deadline: Instant,
+        time: Duration,
+        context: Arc<CallContext>,
+    ) -> Result<Held, CallFailure> {
+        if let Isolation::Reuse { .. } = self.isolation()
+            && let Some(mut held) = self.instances().take(self.id())
+        {
+            held.store.data_mut().prepare(context, deadline);
+            held.store.set_epoch_deadline(1);
+            return Ok(held);
+        }
+        let mut store = state::store(self.engine(), self.state(context, deadline));
+        match self.pre().instantiate_async(&mut store).await {
+            Ok(instance) => Ok(Held {
+                store,
+                instance,
+                calls_left: self.calls_an_instance(),
+                _slot: slot,
+            }),
+            Err(error) => {
+                let finished = store.data().log.finish();
+                Err(explain(&error, store.data(), finished, time))
+            }
+        }
+    }
+
+    /// Makes an instance and throws it away.
+    pub(crate) async fn instantiate(
+        &self,
+        context: Arc<CallContext>,
+        time: Duration,
+    ) -> Result<(), CallFailure> {
+        let slot = self.instances().slot().await;
+        let deadline = Instant::now() + time;
+        match timeout_at(
+            (deadline + 2 * TICK).into(),
+            self.instance(slot, deadline, time, context),
+        )
+        .await
+        {
+            Ok(made) => made.map(drop),
+            Err(_) => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+        }
+    }
+
+    fn keep(&self, mut held: Held) {
+        held.calls_left = held.calls_left.saturating_sub(1);
+        if held.calls_left > 0 && held.store.data().refused.is_none() {
+            self.instances().put(self.id(), held);
+        }
+    }
+}
+
+async fn call(
+    store: &mut Store<CallState>,
+    instance: Instance,
+    function: &Function,
+    lowered: &[Val],
+) -> wasmtime::Result<Val> {
+    let func: Func = instance
+        .get_func(&mut *store, &function.index)
+        .ok_or_else(|| wasmtime::format_err!("the instance lacks {}", function.plan.signature.function))?;
+    let mut results = [Val::Bool(false)];
+    func.call_async(store, lowered, &mut results).await?;
+    let [answer] = results;
+    Ok(answer)
+}
+
+/// Turns the engine's error into the failure a caller can act on.
+fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time: Duration) -> CallFailure {
+    let message = finished.last_words;
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let function = backtrace.and_then(innermost);
+    let trap = error.downcast_ref::<Trap>().copied();
+    let bound = |which, wanted| {
+        limit(
+            which,
+            wanted,
+            &state.limits,
+            time,
+            function.clone(),
+            message.clone(),
+        )
+    };
+    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
+        return CallFailure::Exit { status: exit.0 };
+    }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return CallFailure::Overloaded {
+            detail: error.to_string(),
+        };
+    }
+    match (trap, state.refused) {
+        (_, Some((Limit::HostCalls, wanted))) => return bound(Limit::HostCalls, wanted),
+        (Some(Trap::Interrupt), _) => return bound(Limit::Time, 0),
+        (Some(Trap::StackOverflow), _) => return bound(Limit::Stack, 0),
+        // The guest was refused memory and did not get over it.
+        (_, Some((which, wanted))) => return bound(which, wanted),
+        _ => {}
+    }
+    let text = format!("{:#}", error.root_cause());
+    if text.contains("fuel allocated for hostcalls has been exhausted") {
+        return bound(Limit::AnswerBytes, 0);
+    }
+    if error
+        .downcast_ref::<wasmtime::component::ResourceTableError>()
+        .is_some()
+        || text.contains("handle limit")
+    {
+        return bound(Limit::Handles, 0);
+    }
+    let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
+    CallFailure::Trap {
+        reason: crate::log::escape(&text, 512),
+        function: function.clone(),
+        location: frames
+            .iter()
+            .find_map(|frame| frame.symbols().iter().find_map(location)),
+        message: message.clone(),
+        backtrace: frames.iter().filter_map(frame_name).take(FRAMES).collect(),
+    }
+}
+
+/// The innermost function that is the plugin's own, not its panic machinery.
+fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
+    const MACHINERY: [&str; 7] = [
+        "rust_panic",
+        "__rust",
+        "core::panicking",
+        "std::panicking",
+        "std::sys",
+        "abort",
+        "alloc::alloc",
+    ];
+    let names: Vec<String> = backtrace.frames().iter().filter_map(frame_name).collect();
+    let own = names
+        .iter()
+        .find(|name| !MACHINERY.iter().any(|part| name.contains(part)));
+    own.or(names.first()).cloned()
+}
+
+fn frame_name(frame: &wasmtime::FrameInfo) -> Option<String> {
+    let symbol = frame.symbols().iter().find_map(wasmtime::FrameSymbol::name);
+    let name = symbol.map(str::to_owned).or_else(|| {
+        frame
+            .func_name()
+            .map(|name| rustc_demangle::demangle(name).to_string())
+    })?;
+    Some(crate::log::escape(&name, 256))
+}
+
+fn location(symbol: &wasmtime::FrameSymbol) -> Option<String> {
+    let file = crate::log::escape(symbol.file()?, 256);
+    Some(
+        symbol
+            .line()
+            .map_or_else(|| file.clone(), |line| format!("{file}:{line}")),
+    )
+}
+
+fn limit(
+    limit: Limit,
+    wanted: usize,
+    limits: &Limits,
+    time: Duration,
+    function: Option<String>,
+    message: Option<String>,
+) -> CallFailure {
+    let detail = match limit {
+        Limit::Time => format!(
+            "{} ms allowed; `limits.time` or `limits.event_time` of the plugin raises it",
+            time.as_millis()
+        ),
+        Limit::Memory => format!(
+            "{} bytes allowed, {wanted} wanted; `limits.memory` of the plugin raises it",
+            limits.memory_bytes
+        ),
+        Limit::TableElements => {
+            format!(
+                "{} table elements allowed, {wanted} wanted; `limits.table_elements` of the plugin raises it",
+                limits.table_elements
+            )
+        }
+        Limit::Stack => format!(
+            "{} bytes allowed, the same for every plugin; recursion without an end is the usual cause",
+            crate::limits::WASM_STACK_BYTES
+        ),
+        Limit::AnswerBytes => format!(
+            "{} bytes may cross at a time; `limits.answer` of the plugin raises it",
+            limits.answer_bytes
+        ),
+        Limit::JsonDepth => format!(
+            "{} levels allowed; `limits.json_depth` of the plugin raises it",
+            limits.json_depth
+        ),
+        Limit::HostCalls => format!(
+            "{} calls into the host allowed; `limits.host_calls` of the plugin raises it",
+            limits.host_calls
+        ),
+        Limit::LogBytes => format!(
+            "{} bytes allowed; `limits.log` of the plugin raises it",
+            limits.log_bytes
+        ),
+        Limit::Handles => format!(
+            "{} open resources allowed; `limits.handles` of the plugin raises it",
+            limits.handles
+        ),
+    };
+    CallFailure::Limit {
+        limit,
+        detail,
+        function,
+        message,
+    }
+}

@@ -1,0 +1,63 @@
+//! What a guest may import. Each capability links once, takes what the plugin's configuration gives it, and reads
+//! what belongs to the call from [`CallState`].
+
+pub(crate) mod context;
+pub(crate) mod logging;
+pub(crate) mod settings;
+pub(crate) mod wasi;
+
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::state::CallState;
+
+pub use context::CallContext;
+pub use settings::Settings;
+
+/// Host traits for the interfaces of `wit/`, generated from the very text that plugins are built against.
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: ["../../wit/deps/wasi-config", "../../wit/deps/wasi-logging", "../../wit/hookbox"],
+        world: "hookbox:plugin/plugin@1.0.0",
+        imports: { default: trappable },
+    });
+}
+
+/// Links everything the host offers to every plugin without a grant.
+///
+/// # Errors
+/// Two capabilities offer the same interface: a mistake in this module.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker = Linker::new(engine);
+    bindings::Plugin::add_to_linker::<CallState, HasSelf<CallState>>(&mut linker, |state| state)?;
+    wasi::link(&mut linker)?;
+    Ok(linker)
+}
+
+/// The interfaces the host offers, without versions, for reports.
+pub(crate) const OFFERED: &[&str] = &[
+    "hookbox:plugin/types",
+    "hookbox:plugin/context",
+    "wasi:config/store",
+    "wasi:logging/logging",
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/random",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+];

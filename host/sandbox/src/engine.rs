@@ -1,0 +1,160 @@
+//! The one engine: how components are compiled, where instances live, and the clock that interrupts them.
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::Serialize;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
+
+use crate::limits::{ASYNC_STACK_BYTES, WASM_STACK_BYTES};
+
+/// How often a running guest looks at the clock.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// Component instances alive at once, in all plugins together.
+pub(crate) const POOL_INSTANCES: u32 = 64;
+/// A component from a Python or JavaScript toolchain is made of up to about twenty core instances and memories.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 50;
+const MEMORIES_PER_COMPONENT: u32 = 8;
+const TABLES_PER_COMPONENT: u32 = 16;
+/// Bytes of a used memory that are wiped by hand and kept, instead of given back and faulted in again.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// Where instances get their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allocation {
+    /// A pool of slots; the kernel tells which pages a call touched. The fastest.
+    PoolPagemap,
+    /// A pool of slots, wiped without the kernel's help.
+    Pool,
+    /// Memory mapped anew for each instance.
+    OnDemand,
+}
+
+/// Makes the engine with the best allocation this machine has.
+///
+/// # Errors
+/// The engine cannot be made at all, for example on a processor Cranelift does not know.
+pub(crate) fn build() -> wasmtime::Result<(Engine, Allocation)> {
+    let mut reasons = Vec::new();
+    for allocation in [Allocation::PoolPagemap, Allocation::Pool] {
+        match Engine::new(&config(allocation)) {
+            Ok(engine) => {
+                if !reasons.is_empty() {
+                    tracing::warn!(
+                        ?allocation,
+                        reason = reasons.join("; "),
+                        "instances are slower to make"
+                    );
+                }
+                return Ok((engine, allocation));
+            }
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    let engine = Engine::new(&config(Allocation::OnDemand))?;
+    tracing::warn!(
+        reason = reasons.join("; "),
+        "no instance pool on this machine: memory is mapped anew for every call"
+    );
+    Ok((engine, Allocation::OnDemand))
+}
+
+fn config(allocation: Allocation) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(ASYNC_STACK_BYTES)
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .cranelift_opt_level(OptLevel::Speed);
+    let pagemap = match allocation {
+        Allocation::PoolPagemap => Enabled::Yes,
+        Allocation::Pool => Enabled::No,
+        Allocation::OnDemand => return config,
+    };
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(POOL_INSTANCES)
+        .total_core_instances(POOL_INSTANCES * CORE_INSTANCES_PER_COMPONENT)
+        .total_memories(POOL_INSTANCES * 4)
+        .total_tables(POOL_INSTANCES * TABLES_PER_COMPONENT)
+        .total_stacks(POOL_INSTANCES)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(pagemap);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Advances the engine's epoch from a thread of its own; ends with the value.
+pub(crate) struct Ticker {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    /// Starts ticking.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        let (stop, stopped) = channel::<()>();
+        let engine = engine.clone();
+        let thread = std::thread::Builder::new()
+            .name("hookbox-epoch".into())
+            .spawn(move || {
+                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                    engine.increment_epoch();
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// How full the instance pool is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PoolUse {
+    /// Component instances alive.
+    pub component_instances: u64,
+    /// Linear memories in use.
+    pub memories: usize,
+    /// Tables in use.
+    pub tables: usize,
+    /// Fiber stacks in use.
+    pub stacks: usize,
+    /// Bytes kept resident in free memory slots.
+    pub resident_bytes: usize,
+}
+
+/// Reads the pool's counters; `None` without a pool.
+pub(crate) fn pool_use(engine: &Engine) -> Option<PoolUse> {
+    engine.pooling_allocator_metrics().map(|pool| PoolUse {
+        component_instances: pool.component_instances(),
+        memories: pool.memories(),
+        tables: pool.tables(),
+        stacks: pool.stacks(),
+        resident_bytes: pool.unused_memory_bytes_resident(),
+    })
+}

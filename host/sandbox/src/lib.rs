@@ -1,0 +1,33 @@
+//! Admits WebAssembly components and calls their functions inside limits. wasmtime is named here and nowhere else.
+//!
+//! The way of a component: [`Sandbox::admit`] looks at the bytes, compiles them and matches exports and imports
+//! against the [`Contract`]; [`Sandbox::plugin`] joins the result with settings and limits; [`Plugin::call`] makes an
+//! instance, converts JSON to the function's own types, runs it against the clock and converts the answer back.
+//! Whatever a guest does, a call ends with an answer or a [`CallFailure`].
+
+mod admission;
+mod cache;
+mod call;
+mod capabilities;
+mod digest;
+mod engine;
+mod failure;
+mod instances;
+mod limits;
+mod log;
+mod plan;
+mod plugin;
+mod problem;
+mod state;
+
+pub use admission::{Contract, Export, Metadata, Report, Role};
+pub use call::Answer;
+pub use capabilities::{CallContext, Settings};
+pub use digest::Digest;
+pub use engine::{Allocation, PoolUse};
+pub use failure::CallFailure;
+pub use limits::{COMPONENT_BYTES, Limit, Limits};
+pub use plugin::{
+    Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, TryOutError,
+};
+pub use problem::{Problem, ProblemCode};

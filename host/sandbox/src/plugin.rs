@@ -1,0 +1,353 @@
+//! The sandbox, the components it admitted, and the plugins made of them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use hookbox_hooks::types::Signature;
+use rand::Rng;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::admission::{self, Contract, Function, Report};
+use crate::cache::CompileCache;
+use crate::capabilities::{self, CallContext, Settings};
+use crate::engine::{self, Allocation, PoolUse, Ticker};
+use crate::failure::CallFailure;
+use crate::instances::Instances;
+use crate::limits::Limits;
+use crate::problem::{Problem, ProblemCode};
+use crate::state::CallState;
+
+/// The sandbox cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine refuses this machine.
+    #[error("WebAssembly cannot run here: {0}")]
+    Engine(String),
+    /// The compile cache's folder cannot be used.
+    #[error("the compile cache at {path} cannot be used: {source}")]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The system gives no thread for the clock.
+    #[error("no thread for the sandbox's clock: {0}")]
+    Clock(std::io::Error),
+}
+
+/// Admits components and runs them. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    allocation: Allocation,
+    linker: Linker<CallState>,
+    cache: Option<CompileCache>,
+    instances: Instances,
+    next_plugin: AtomicU64,
+    _ticker: Ticker,
+}
+
+impl Sandbox {
+    /// Makes a sandbox. With a cache folder, compiled components are kept there between starts.
+    ///
+    /// # Errors
+    /// See [`SandboxError`].
+    pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
+        let (engine, allocation) =
+            engine::build().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let linker =
+            capabilities::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let cache = cache
+            .map(|path| CompileCache::open(&path).map_err(|source| SandboxError::Cache { path, source }))
+            .transpose()?;
+        let ticker = Ticker::start(&engine).map_err(SandboxError::Clock)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                allocation,
+                linker,
+                cache,
+                instances: Instances::new(),
+                next_plugin: AtomicU64::new(0),
+                _ticker: ticker,
+            }),
+        })
+    }
+
+    /// Where instances get their memory.
+    pub fn allocation(&self) -> Allocation {
+        self.shared.allocation
+    }
+
+    /// How full the instance pool is; `None` without a pool.
+    pub fn pool_use(&self) -> Option<PoolUse> {
+        engine::pool_use(&self.shared.engine)
+    }
+
+    /// Admits a component: parses, compiles (or takes it from the cache), and matches it against the contract.
+    /// Takes as long as compiling does; call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// The report, with at least one problem.
+    pub fn admit(&self, bytes: &[u8], contract: &Contract) -> Result<Admitted, Box<Report>> {
+        let mut report = admission::inspect(bytes);
+        if !report.problems.is_empty() {
+            return Err(Box::new(report));
+        }
+        let engine = &self.shared.engine;
+        let component = match &self.shared.cache {
+            Some(cache) => cache.load(engine, &report.digest, bytes),
+            None => Component::new(engine, bytes),
+        };
+        let component = match component {
+            Ok(component) => component,
+            Err(error) => {
+                let help = "The engine refuses it. Build it without experimental WebAssembly features.";
+                let found = crate::log::escape(&format!("{error:#}"), 512);
+                report.problems.push(Problem::new(
+                    ProblemCode::Invalid,
+                    "a component to compile",
+                    found,
+                    help,
+                ));
+                return Err(Box::new(report));
+            }
+        };
+        let functions = admission::match_contract(engine, &component, contract, &mut report);
+        let pre = self.shared.linker.instantiate_pre(&component);
+        match pre {
+            Ok(pre) if report.problems.is_empty() => Ok(Admitted {
+                report: Arc::new(report),
+                pre,
+                functions: functions.into(),
+            }),
+            Ok(_) => Err(Box::new(report)),
+            Err(error) => {
+                // An import nobody offers has been reported already, in better words.
+                if !report
+                    .problems
+                    .iter()
+                    .any(|problem| problem.code == ProblemCode::UnknownImport)
+                {
+                    let help = "Build the plugin against the WIT that this host prints with `hookbox wit`.";
+                    let found = crate::log::escape(&format!("{error:#}"), 512);
+                    let code = ProblemCode::ImportMismatch;
+                    report
+                        .problems
+                        .push(Problem::new(code, "imports of the host's types", found, help));
+                }
+                Err(Box::new(report))
+            }
+        }
+    }
+
+    /// Makes a plugin of an admitted component.
+    pub fn plugin(&self, admitted: &Admitted, options: PluginOptions) -> Plugin {
+        Plugin {
+            id: self.shared.next_plugin.fetch_add(1, Ordering::Relaxed),
+            shared: Arc::clone(&self.shared),
+            admitted: admitted.clone(),
+            name: options.name.into(),
+            settings: Arc::new(options.settings),
+            turns: Semaphore::new(options.limits.concurrent_calls),
+            limits: Arc::new(options.limits),
+            isolation: options.isolation,
+        }
+    }
+}
+
+/// A component that matches the contract, compiled and ready.
+#[derive(Clone)]
+pub struct Admitted {
+    report: Arc<Report>,
+    pre: InstancePre<CallState>,
+    functions: Arc<[Function]>,
+}
+
+impl Admitted {
+    /// What it says and does.
+    pub fn report(&self) -> &Arc<Report> {
+        &self.report
+    }
+}
+
+impl std::fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admitted")
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long an instance lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A fresh instance for every call: nothing of one call is there in the next.
+    Call,
+    /// An instance serves up to `max_calls` calls, one after the other. Faster for large runtimes such as Python's;
+    /// what the plugin keeps in memory is there in later calls, also of other users. How many calls an instance
+    /// really serves is random, so that nobody builds on it.
+    Reuse {
+        /// The most calls of one instance.
+        max_calls: u32,
+    },
+}
+
+/// How a plugin runs.
+#[derive(Debug, Clone)]
+pub struct PluginOptions {
+    /// Its name in logs and reports.
+    pub name: String,
+    /// Its settings.
+    pub settings: Settings,
+    /// What its calls may use.
+    pub limits: Limits,
+    /// How long its instances live.
+    pub isolation: Isolation,
+}
+
+/// Names a function of one admitted component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionId(usize);
+
+/// An admitted component with its settings and limits, ready to be called from any number of tasks.
+pub struct Plugin {
+    id: u64,
+    shared: Arc<Shared>,
+    admitted: Admitted,
+    name: Arc<str>,
+    settings: Arc<Settings>,
+    limits: Arc<Limits>,
+    isolation: Isolation,
+    turns: Semaphore,
+}
+
+impl Plugin {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its component says and does.
+    pub fn report(&self) -> &Report {
+        &self.admitted.report
+    }
+
+    /// What its calls may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How long its instances live.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The function for a signature of the contract, when the component exports it.
+    pub fn function(&self, signature: &Signature) -> Option<FunctionId> {
+        let functions = self.admitted.functions.iter();
+        functions
+            .enumerate()
+            .find(|(_, function)| function.plan.signature.interface == signature.interface)
+            .map(|(at, _)| FunctionId(at))
+    }
+
+    /// Makes a throw-away instance, and lets the plugin check its settings when it exports
+    /// `hookbox:plugin/lifecycle`.
+    ///
+    /// # Errors
+    /// The instance cannot be made, or the plugin refuses the settings in its own words.
+    pub async fn try_out(&self) -> Result<(), TryOutError> {
+        let context = Arc::new(CallContext::default());
+        let time = self.limits.event_time();
+        if let Some(function) = self.function(hookbox_hooks::catalogue::configure()) {
+            let settings = serde_json::Value::Object(self.settings.json().clone());
+            let arguments = serde_json::Map::from_iter([("settings".to_owned(), settings)]);
+            return match self.call(function, &arguments, context, time).await? {
+                Ok(_) => Ok(()),
+                Err(reason) => {
+                    let reason = reason.as_str().map_or_else(|| reason.to_string(), str::to_owned);
+                    Err(TryOutError::Settings(crate::log::escape(&reason, 1_024)))
+                }
+            };
+        }
+        self.instantiate(context, time).await.map_err(TryOutError::Call)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.shared.engine
+    }
+
+    pub(crate) fn pre(&self) -> &InstancePre<CallState> {
+        &self.admitted.pre
+    }
+
+    pub(crate) fn instances(&self) -> &Instances {
+        &self.shared.instances
+    }
+
+    pub(crate) fn admitted_function(&self, id: FunctionId) -> &Function {
+        &self.admitted.functions[id.0]
+    }
+
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
+    pub(crate) fn state(&self, context: Arc<CallContext>, deadline: Instant) -> CallState {
+        let (name, settings) = (Arc::clone(&self.name), Arc::clone(&self.settings));
+        CallState::new(name, settings, Arc::clone(&self.limits), context, deadline)
+    }
+
+    pub(crate) fn calls_an_instance(&self) -> u32 {
+        match self.isolation {
+            Isolation::Call => 1,
+            Isolation::Reuse { max_calls } => {
+                rand::rng().random_range(max_calls.div_ceil(2)..=max_calls.max(1))
+            }
+        }
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.shared.instances.forget(self.id);
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plugin")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A plugin that cannot go live.
+#[derive(Debug, thiserror::Error)]
+pub enum TryOutError {
+    /// It failed when it was tried.
+    #[error(transparent)]
+    Call(#[from] CallFailure),
+    /// It refuses its settings.
+    #[error("the plugin refuses its settings: {0}")]
+    Settings(String),
+}

@@ -1,0 +1,153 @@
+//! What one instance carries on the host's side: limits, capabilities, the clock.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::capabilities::{self, CallContext, Settings};
+use crate::limits::{Limit, Limits};
+use crate::log::CallLog;
+
+/// The data of a store: one a call, or one for several calls in a row when instances are reused.
+pub(crate) struct CallState {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) context: Arc<CallContext>,
+    pub(crate) log: CallLog,
+    pub(crate) deadline: Instant,
+    host_calls: u32,
+    memory_bytes: usize,
+    table_elements: usize,
+    /// The first limit that refused something in this call, with the amount that was wanted.
+    pub(crate) refused: Option<(Limit, usize)>,
+    table: ResourceTable,
+    /// Made when a guest first touches WASI: most Rust guests never do.
+    wasi: Option<WasiCtx>,
+}
+
+impl CallState {
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        settings: Arc<Settings>,
+        limits: Arc<Limits>,
+        context: Arc<CallContext>,
+        deadline: Instant,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        Self {
+            log: CallLog::new(Arc::clone(&plugin), limits.log_bytes),
+            limits,
+            plugin,
+            settings,
+            context,
+            deadline,
+            host_calls: 0,
+            memory_bytes: 0,
+            table_elements: 0,
+            refused: None,
+            table,
+            wasi: None,
+        }
+    }
+
+    /// Makes a reused instance ready for its next call. Memory and open resources stay as they are.
+    pub(crate) fn prepare(&mut self, context: Arc<CallContext>, deadline: Instant) {
+        self.context = context;
+        self.deadline = deadline;
+        self.host_calls = 0;
+        self.refused = None;
+        self.log = CallLog::new(Arc::clone(&self.plugin), self.limits.log_bytes);
+        // Its stdout and stderr write to the last call's log.
+        self.wasi = None;
+    }
+
+    /// Counts a call into the host.
+    ///
+    /// # Errors
+    /// The call's budget is spent; the guest traps.
+    pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.limits.host_calls {
+            self.refused
+                .get_or_insert((Limit::HostCalls, self.host_calls as usize));
+            return Err(wasmtime::format_err!("host call budget spent"));
+        }
+        Ok(())
+    }
+
+    /// What is left of the call's time.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // This cannot fail, so a guest that spends its budget on WASI alone goes on until the next tick.
+        let _ = self.count_host_call();
+        let log = &self.log;
+        WasiCtxView {
+            ctx: self.wasi.get_or_insert_with(|| capabilities::wasi::context(log)),
+            table: &mut self.table,
+        }
+    }
+}
+
+impl ResourceLimiter for CallState {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if total > self.limits.memory_bytes {
+            self.refused.get_or_insert((Limit::Memory, total));
+            return Ok(false);
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let total = self
+            .table_elements
+            .saturating_add(desired.saturating_sub(current));
+        if total > self.limits.table_elements {
+            self.refused.get_or_insert((Limit::TableElements, total));
+            return Ok(false);
+        }
+        self.table_elements = total;
+        Ok(true)
+    }
+}
+
+/// The one place where a store is made: every limit is set before anything of the guest runs.
+pub(crate) fn store(engine: &wasmtime::Engine, state: CallState) -> Store<CallState> {
+    let (answer_bytes, handles) = (state.limits.answer_bytes, state.limits.handles);
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| state);
+    store.set_hostcall_fuel(answer_bytes);
+    store.set_max_component_handles(handles);
+    store.set_epoch_deadline(1);
+    // At each tick a running guest gives the thread to others. When its time is over it does not get it back.
+    store.epoch_deadline_callback(|store| {
+        let state = store.data();
+        let spent = state.refused.is_some_and(|(limit, _)| limit == Limit::HostCalls);
+        if spent || Instant::now() >= state.deadline {
+            return Ok(UpdateDeadline::Interrupt);
+        }
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store
+}
