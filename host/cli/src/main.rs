@@ -1,1 +1,141 @@
-fn main() {}
+//! The `hookbox` command.
+
+mod commands;
+mod output;
+mod samples;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use hookbox_server::Config;
+use tracing_subscriber::EnvFilter;
+
+/// Runs Open edX filters and event receivers as sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hookbox",
+    version,
+    after_help = "Examples:
+  hookbox                                    serve on 127.0.0.1:8000 with the sample plugins
+  hookbox --config site.toml serve           serve what a configuration names
+  hookbox hooks list --live                  which hooks have plugins
+  hookbox check my-plugin.wasm               whether a component fits, and why not
+
+Exit codes: 0 done, 1 the thing asked about failed, 2 usage."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Global {
+    /// The configuration file [default: hookbox.toml, when it is there]
+    #[arg(long, global = true, env = "HOOKBOX_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Overlay hookbox.NAME.toml over the configuration file
+    #[arg(long, global = true, env = "HOOKBOX_ENVIRONMENT", value_name = "NAME")]
+    environment: Option<String>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `info,hookbox::plugin=debug`
+    /// [default: info for serve, warn for the rest]
+    #[arg(long, global = true, env = "HOOKBOX_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve filters and events over HTTP (what `hookbox` alone does)
+    Serve(commands::serve::Serve),
+    /// Run a filter
+    #[command(subcommand)]
+    Filter(commands::filter::Filter),
+    /// Send events to a running server
+    #[command(subcommand)]
+    Event(commands::event::Event),
+    /// See the hooks: the catalogue, what is live, and why
+    #[command(subcommand)]
+    Hooks(commands::hooks::Hooks),
+    /// Say whether a component fits the contract, and what to do when it does not
+    Check(commands::check::Check),
+    /// Write the WIT packages that plugins are built against
+    Wit(commands::wit::Wit),
+}
+
+/// What came of a command that ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// It did what was asked.
+    Well,
+    /// It ran, and the thing asked about failed. The command has said how.
+    Failed,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Failed) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Done> {
+    let command = cli
+        .command
+        .unwrap_or_else(|| Command::Serve(commands::serve::Serve::default()));
+    start_log(&cli.global, matches!(command, Command::Serve(_)))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let global = &cli.global;
+    match command {
+        Command::Serve(serve) => runtime.block_on(serve.execute(config(global)?)),
+        Command::Filter(filter) => runtime.block_on(filter.execute(config(global)?, global.json)),
+        Command::Event(event) => event.execute(&config(global)?, global.json),
+        Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
+        Command::Check(check) => runtime.block_on(check.execute(global.json)),
+        Command::Wit(wit) => wit.execute(),
+    }
+}
+
+fn config(global: &Global) -> anyhow::Result<Config> {
+    Ok(Config::load(
+        global.config.as_deref(),
+        global.environment.as_deref(),
+    )?)
+}
+
+fn start_log(global: &Global, serving: bool) -> anyhow::Result<()> {
+    let default = if serving { "info" } else { "warn" };
+    let text = global.log.as_deref().unwrap_or(default);
+    let filter = EnvFilter::try_new(text).map_err(|error| anyhow::anyhow!("--log {text:?}: {error}"))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match global.log_format {
+        LogFormat::Text => subscriber
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}

@@ -45,6 +45,44 @@ pub fn generate(catalogue: &Catalogue) -> Vec<WitFile> {
     files
 }
 
+/// The packages written by hand, and those of WASI that they need.
+pub fn handwritten() -> Vec<WitFile> {
+    let file = |path: &str, text: &str| WitFile {
+        path: path.into(),
+        text: text.into(),
+    };
+    vec![
+        file(
+            "deps/wasi-config/store.wit",
+            include_str!("../../../wit/deps/wasi-config/store.wit"),
+        ),
+        file(
+            "deps/wasi-logging/logging.wit",
+            include_str!("../../../wit/deps/wasi-logging/logging.wit"),
+        ),
+        file(
+            "hookbox/context.wit",
+            include_str!("../../../wit/hookbox/context.wit"),
+        ),
+        file(
+            "hookbox/generic.wit",
+            include_str!("../../../wit/hookbox/generic.wit"),
+        ),
+        file(
+            "hookbox/lifecycle.wit",
+            include_str!("../../../wit/hookbox/lifecycle.wit"),
+        ),
+        file(
+            "hookbox/types.wit",
+            include_str!("../../../wit/hookbox/types.wit"),
+        ),
+        file(
+            "hookbox/worlds.wit",
+            include_str!("../../../wit/hookbox/worlds.wit"),
+        ),
+    ]
+}
+
 fn filter_file(filter: &Filter) -> WitFile {
     let mut body = String::new();
     let signature = &filter.signature;

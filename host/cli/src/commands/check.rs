@@ -1,0 +1,126 @@
+//! `hookbox check`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use hookbox_plugins::{contract, read};
+use hookbox_sandbox::{Isolation, Limits, PluginOptions, Report, Role, Sandbox, Settings, TryOutError};
+use serde_json::{Value, json};
+
+use crate::Done;
+use crate::output;
+
+/// Say whether a component fits the contract, and what to do when it does not.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookbox check my-plugin.wasm
+  hookbox check my-plugin.wasm --setting path=about --json")]
+pub(crate) struct Check {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+    /// A setting for the plugin to check
+    #[arg(long, value_name = "KEY=VALUE")]
+    setting: Vec<String>,
+}
+
+impl Check {
+    pub(crate) async fn execute(self, json: bool) -> anyhow::Result<Done> {
+        let bytes = read(&self.file).with_context(|| self.file.display().to_string())?;
+        let settings = Settings::new(super::settings(&self.setting)?);
+        let sandbox = Sandbox::new(None)?;
+        let (compiler, contract) = (sandbox.clone(), contract());
+        let admitted = tokio::task::spawn_blocking(move || compiler.admit(&bytes, &contract)).await?;
+        let (report, trial) = match &admitted {
+            Ok(admitted) => {
+                let name = "checked".to_owned();
+                let options = PluginOptions {
+                    name,
+                    settings,
+                    limits: Limits::default(),
+                    isolation: Isolation::Call,
+                };
+                let trial = sandbox.plugin(admitted, options).try_out().await;
+                (&**admitted.report(), trial.err())
+            }
+            Err(report) => (&**report, None),
+        };
+        let fits = report.problems.is_empty() && trial.is_none();
+        if json {
+            output::json(&as_json(report, trial.as_ref(), fits)?)?;
+        } else {
+            output::text(&told(
+                &self.file.display().to_string(),
+                report,
+                trial.as_ref(),
+                fits,
+            ))?;
+        }
+        Ok(if fits { Done::Well } else { Done::Failed })
+    }
+}
+
+fn as_json(report: &Report, trial: Option<&TryOutError>, fits: bool) -> anyhow::Result<Value> {
+    let mut value = serde_json::to_value(report)?;
+    value["fits"] = json!(fits);
+    value["trial"] = match trial {
+        None => Value::Null,
+        Some(TryOutError::Call(failure)) => {
+            json!({"code": failure.code(), "message": failure.to_string(), "report": failure})
+        }
+        Some(TryOutError::Settings(reason)) => json!({"code": "settings", "message": reason}),
+    };
+    Ok(value)
+}
+
+fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) -> String {
+    let mut text = format!("{file}\n");
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "  {name:<12} {value}");
+    };
+    let metadata = &report.metadata;
+    if let Some(name) = &metadata.name {
+        line(
+            "name",
+            &format!(
+                "{name} {}",
+                metadata.version.as_deref().unwrap_or("without a version")
+            ),
+        );
+    }
+    if let Some(description) = &metadata.description {
+        line("description", description);
+    }
+    line("digest", &report.digest.to_string());
+    line("bytes", &report.bytes.to_string());
+    for (at, export) in report.exports.iter().enumerate() {
+        let role = match export.role {
+            Role::Hook => "",
+            Role::Unused => "  (not called by the host)",
+            Role::Refused => "  (refused)",
+        };
+        line(
+            if at == 0 { "exports" } else { "" },
+            &format!("{}{role}", export.interface),
+        );
+    }
+    for (at, import) in report.imports.iter().enumerate() {
+        line(if at == 0 { "imports" } else { "" }, import);
+    }
+    if fits {
+        text.push_str("\nfits: the host would run it");
+        return text;
+    }
+    text.push_str("\ndoes not fit:");
+    for problem in &report.problems {
+        let code = serde_json::to_value(problem.code).ok();
+        let code = code.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let _ = write!(text, "\n  [{code}] {problem}");
+    }
+    if let Some(trial) = trial {
+        let _ = write!(text, "\n  [trial] {trial}");
+    }
+    text
+}

@@ -1,0 +1,55 @@
+//! One module a command.
+
+pub(crate) mod check;
+pub(crate) mod event;
+pub(crate) mod filter;
+pub(crate) mod hooks;
+pub(crate) mod serve;
+pub(crate) mod wit;
+
+use hookbox_plugins::{Generation, LoadError, Recipe};
+use hookbox_sandbox::Sandbox;
+use hookbox_server::{Config, compile_cache};
+use serde_json::{Map, Value};
+
+use crate::samples::SAMPLES;
+
+/// A sandbox for a command without a server. It uses the server's compile cache where there is one, and leaves no
+/// folder behind where there is none.
+fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let cache = config
+        .server
+        .data
+        .is_dir()
+        .then(|| compile_cache(&config.server.data));
+    Ok(Sandbox::new(cache)?)
+}
+
+/// The generation that a server with this configuration would make.
+async fn generation(sandbox: &Sandbox, config: &Config) -> anyhow::Result<Generation> {
+    let recipe = Recipe {
+        plugins: &config.plugins,
+        filters: &config.filters,
+        samples: SAMPLES,
+        folder: &config.folder,
+    };
+    hookbox_plugins::load(sandbox, recipe).await.map_err(all)
+}
+
+/// Every reason in one error.
+fn all(errors: Vec<LoadError>) -> anyhow::Error {
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!(texts.join("\n"))
+}
+
+/// Reads `--setting KEY=VALUE`: JSON where the value is JSON, else text.
+fn settings(pairs: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let pairs = pairs.iter().map(|pair| {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| anyhow::anyhow!("--setting {pair:?}: write KEY=VALUE"))?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+        Ok((key.to_owned(), value))
+    });
+    pairs.collect()
+}

@@ -1,0 +1,157 @@
+//! `hookbox.toml`: read, overlaid, checked. The host never writes it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Env, Format, Toml};
+use hookbox_hooks::names;
+use hookbox_plugins::{FiltersTable, PluginsTable};
+use serde::Deserialize;
+
+/// The file that is read when nobody names another.
+pub const DEFAULT_FILE: &str = "hookbox.toml";
+/// Variables that belong to the command and not to the configuration.
+const COMMAND_VARIABLES: &[&str] = &["config", "environment", "log", "guests"];
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[server]`.
+    pub server: ServerTable,
+    /// `[plugins]`.
+    pub plugins: PluginsTable,
+    /// `[filters]`.
+    pub filters: FiltersTable,
+    /// The folder that relative component paths start from: the configuration file's.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+/// `[server]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerTable {
+    /// Where to listen. Default `127.0.0.1:8000`: this machine only.
+    pub listen: SocketAddr,
+    /// The folder for everything the host keeps. Default `hookbox-data`.
+    pub data: PathBuf,
+    /// The most bytes of a request's body. Default 1 MiB.
+    pub body: ByteSize,
+    /// Events accepted and not yet delivered; more are answered 503. Default 1,024.
+    pub events_in_flight: u32,
+    /// How long a stopping server waits for calls in flight. Default 30 seconds.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+}
+
+impl Default for ServerTable {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            data: "hookbox-data".into(),
+            body: ByteSize::mib(1),
+            events_in_flight: 1_024,
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What is wrong with the configuration; one line a mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+impl Config {
+    /// Reads the file (default: `hookbox.toml`, when it is there), the overlay `hookbox.<environment>.toml` beside
+    /// it, and `HOOKBOX_…` variables: `HOOKBOX_SERVER__LISTEN` sets `server.listen`.
+    ///
+    /// # Errors
+    /// Every mistake with its place, and for a mistyped key the nearest that exists.
+    pub fn load(file: Option<&Path>, environment: Option<&str>) -> Result<Self, ConfigError> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let mut figment = Figment::new();
+        if path.is_file() {
+            figment = figment.merge(Toml::file_exact(path));
+        } else if file.is_some() {
+            return Err(ConfigError(vec![format!("{}: no such file", path.display())]));
+        }
+        if let Some(environment) = environment {
+            let overlay = overlay(path, environment)?;
+            figment = figment.merge(Toml::file_exact(overlay));
+        }
+        let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
+        let mut config: Self = figment.merge(variables).extract().map_err(mistakes)?;
+        if config.server.events_in_flight == 0 {
+            return Err(ConfigError(vec![
+                "server.events_in_flight: must be at least 1".into(),
+            ]));
+        }
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(config)
+    }
+}
+
+/// `hookbox.production.toml` for `hookbox.toml` and `production`.
+fn overlay(path: &Path, environment: &str) -> Result<PathBuf, ConfigError> {
+    let sound = !environment.is_empty()
+        && environment
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    if !sound {
+        let text = format!("--environment {environment:?}: use letters, digits, dashes and underscores");
+        return Err(ConfigError(vec![text]));
+    }
+    let overlay = path.with_extension(format!("{environment}.toml"));
+    if overlay.is_file() {
+        Ok(overlay)
+    } else {
+        let text = format!("--environment {environment}: no file {}", overlay.display());
+        Err(ConfigError(vec![text]))
+    }
+}
+
+fn mistakes(error: figment::Error) -> ConfigError {
+    ConfigError(error.into_iter().map(|mistake| describe(&mistake)).collect())
+}
+
+fn describe(mistake: &figment::Error) -> String {
+    let place = mistake.metadata.as_ref().map(|metadata| {
+        let source = metadata.source.as_ref();
+        source.map_or_else(|| metadata.name.to_string(), ToString::to_string)
+    });
+    let place = place.map(|place| format!("{place}: ")).unwrap_or_default();
+    let mut key = mistake.path.join(".");
+    let what = match &mistake.kind {
+        Kind::UnknownField(field, known) => {
+            // The path of an unknown key names its table or itself, depending on where it was found.
+            if mistake.path.last() != Some(field) {
+                key = mistake
+                    .path
+                    .iter()
+                    .chain([field])
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(".");
+            }
+            match names::nearest(field, known.iter().copied()) {
+                Some(near) => format!("unknown key; did you mean {near}?"),
+                None => format!("unknown key; known here: {}", known.join(", ")),
+            }
+        }
+        Kind::UnknownVariant(value, known) => format!("{value:?} is none of {}", known.join(", ")),
+        Kind::InvalidType(found, expected) => format!("expected {expected}, found {found}"),
+        Kind::InvalidValue(found, expected) => format!("expected {expected}, found {found}"),
+        Kind::MissingField(field) => format!("{field} is missing"),
+        other => other.to_string(),
+    };
+    if key.is_empty() {
+        format!("{place}{what}")
+    } else {
+        format!("{place}{key}: {what}")
+    }
+}

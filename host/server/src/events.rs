@@ -1,0 +1,107 @@
+//! `POST /hooks/events`: CloudEvents in.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hookbox_hooks::cloudevents::{self, CloudEventError, ContentMode};
+use hookbox_hooks::{Mismatch, ReceivedEvent};
+use hookbox_plugins::Generation;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::app::App;
+use crate::body::{Body, check_depth};
+use crate::filters::unknown;
+use crate::problem::Problem;
+
+/// One accepted event in the answer.
+#[derive(Debug, Serialize)]
+struct Accepted {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    receivers: usize,
+}
+
+pub(crate) async fn accept(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Problem> {
+    let generation = app.generation()?;
+    let events = parse(&headers, &body)?;
+    for (at, event) in events.iter().enumerate() {
+        check(&generation, event).map_err(|problem| match events.len() {
+            1 => problem,
+            _ => problem.with("index", at),
+        })?;
+    }
+    let accepted: Vec<Accepted> = events
+        .iter()
+        .map(|event| Accepted {
+            id: event.metadata.id.clone(),
+            event_type: event.metadata.event_type.clone(),
+            receivers: generation
+                .receivers(&event.metadata.event_type)
+                .map_or(0, <[_]>::len),
+        })
+        .collect();
+    app.inbox.take(&generation, events).map_err(|_| {
+        Problem::busy(
+            "events-in-flight",
+            "too many events wait for their receivers; send this one again later",
+        )
+    })?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(serde_json::json!({ "accepted": accepted })),
+    )
+        .into_response())
+}
+
+fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem> {
+    let received_at = OffsetDateTime::now_utc();
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let mode = ContentMode::of(content_type).map_err(|error| {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            error.code(),
+            error.to_string(),
+        )
+    })?;
+    match mode {
+        ContentMode::Structured => cloudevents::parse_structured(body, received_at).map(|event| vec![event]),
+        ContentMode::Batch => cloudevents::parse_batch(body, received_at),
+        ContentMode::Binary => {
+            let text = headers
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            cloudevents::parse_binary(text, body, received_at).map(|event| vec![event])
+        }
+    }
+    .map_err(|error: CloudEventError| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))
+}
+
+fn check(generation: &Generation, event: &ReceivedEvent) -> Result<(), Problem> {
+    let event_type = &event.metadata.event_type;
+    if generation.receivers(event_type).is_none() {
+        return Err(unknown(
+            "unknown-event",
+            "event",
+            event_type,
+            generation.nearest_event(event_type),
+        ));
+    }
+    check_depth(&event.data)?;
+    match generation.event(event_type) {
+        Some(known) => known
+            .check(&event.data)
+            .map_err(|mismatch: Mismatch| Problem::mismatch("event-data", &mismatch)),
+        None => Ok(()),
+    }
+}

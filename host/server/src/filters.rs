@@ -1,0 +1,99 @@
+//! `POST /hooks/filters/{type}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hookbox_plugins::{FilterError, FilterRun, Outcome, StepFailure};
+use hookbox_sandbox::CallFailure;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::app::App;
+use crate::body::JsonObject;
+use crate::problem::Problem;
+
+/// A pipeline's answer as JSON.
+#[derive(Debug, Serialize)]
+pub struct FilterAnswer {
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kwargs: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exception: Option<Value>,
+    steps: Vec<hookbox_plugins::StepReport>,
+}
+
+impl From<FilterRun> for FilterAnswer {
+    fn from(run: FilterRun) -> Self {
+        let (outcome, kwargs, exception) = match run.outcome {
+            Outcome::Completed => ("completed", Some(run.kwargs), None),
+            Outcome::Halted => ("halted", Some(run.kwargs), None),
+            Outcome::Raised(exception) => ("raised", None, Some(exception.to_json())),
+        };
+        Self {
+            outcome,
+            kwargs,
+            exception,
+            steps: run.steps,
+        }
+    }
+}
+
+pub(crate) async fn run(
+    State(app): State<Arc<App>>,
+    Path(filter_type): Path<String>,
+    JsonObject(kwargs): JsonObject,
+) -> Result<Response, Problem> {
+    let generation = app.generation()?;
+    let Some(pipeline) = generation.pipeline(&filter_type) else {
+        let near = generation.nearest_filter(&filter_type);
+        return Err(unknown("unknown-filter", "filter", &filter_type, near));
+    };
+    match pipeline.run(kwargs).await {
+        Ok(run) => Ok(Json(FilterAnswer::from(run)).into_response()),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn refused(error: FilterError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        FilterError::Arguments(mismatch) => Problem::mismatch("argument", &mismatch),
+        FilterError::Step {
+            plugin,
+            failure: StepFailure::Call(CallFailure::Overloaded { .. }),
+            steps,
+        } => Problem::busy("overloaded", detail)
+            .with("step", plugin)
+            .with("steps", steps),
+        FilterError::Step {
+            plugin,
+            failure,
+            steps,
+        } => Problem::new(StatusCode::BAD_GATEWAY, "step-failed", detail)
+            .with("step", plugin)
+            .with("failure", failure)
+            .with("steps", steps),
+    }
+}
+
+/// 404 for a hook's type, with the nearest that exists.
+pub(crate) fn unknown(code: &'static str, what: &str, hook_type: &str, near: Option<&str>) -> Problem {
+    let shown: String = hook_type.chars().take(200).collect();
+    let hint = near.map_or_else(
+        || "; GET /hooks/ lists them all".to_owned(),
+        |near| format!("; did you mean {near}?"),
+    );
+    let problem = Problem::new(
+        StatusCode::NOT_FOUND,
+        code,
+        format!("no {what} has the type {shown:?}{hint}"),
+    );
+    match near {
+        Some(near) => problem.with("nearest", near),
+        None => problem,
+    }
+}

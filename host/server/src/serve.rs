@@ -1,0 +1,121 @@
+//! The server's life: bind, load, serve, stop without dropping a call.
+
+use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use hookbox_plugins::{LoadError, Recipe, Sample};
+use hookbox_sandbox::{Sandbox, SandboxError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::app::{App, router};
+use crate::config::Config;
+use crate::telemetry;
+
+/// The server cannot start, or stopped on its own.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address is taken, or may not be used.
+    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The sandbox cannot be made.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The configuration's plugins or filters cannot live.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Load(Vec<LoadError>),
+    /// The listener failed.
+    #[error("the server stopped: {0}")]
+    Io(std::io::Error),
+}
+
+fn hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; stop the program that uses it, or choose another with --listen or server.listen"
+        }
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose a higher one",
+        _ => "",
+    }
+}
+
+/// Where compiled components are kept below the data folder.
+pub fn compile_cache(data: &Path) -> PathBuf {
+    data.join("cache").join("components")
+}
+
+/// Serves until `stop` ends, then finishes calls in flight and accepted events, within the configured grace.
+/// `ready` hears the address once calls can be answered.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    config: &Config,
+    samples: &[Sample],
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr().map_err(ServeError::Io)?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "other machines can reach this address, and anyone who does may call every hook");
+    }
+    // The recorder comes before anything that counts.
+    let upkeep = tokio::spawn(telemetry::upkeep(telemetry::recorder()));
+    let sandbox = Sandbox::new(Some(compile_cache(&config.server.data)))?;
+    tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
+    let app = App::new(sandbox.clone(), &config.server);
+
+    let (stopping, stopped) = watch::channel(false);
+    let told = stopped.clone();
+    let http = axum::serve(listener, router(app.clone()))
+        .with_graceful_shutdown(told_to_stop(told))
+        .into_future();
+    let http = tokio::spawn(http);
+
+    let recipe = Recipe {
+        plugins: &config.plugins,
+        filters: &config.filters,
+        samples,
+        folder: &config.folder,
+    };
+    match hookbox_plugins::load(&sandbox, recipe).await {
+        Ok(generation) => app.go_live(generation),
+        Err(errors) => {
+            http.abort();
+            return Err(ServeError::Load(errors));
+        }
+    }
+    ready(address);
+
+    stop.await;
+    tracing::info!("stopping: calls in flight are finished first");
+    app.stop();
+    let _ = stopping.send(true);
+    let grace = config.server.shutdown_grace;
+    match tokio::time::timeout(grace, http).await {
+        Ok(Ok(ended)) => ended.map_err(ServeError::Io)?,
+        Ok(Err(error)) => tracing::error!(%error, "the server's task ended in a panic: please report this"),
+        Err(_) => tracing::warn!("some requests did not end within the grace"),
+    }
+    if !app.inbox.drain(grace).await {
+        tracing::warn!("some events were not delivered within the grace");
+    }
+    upkeep.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it the server.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

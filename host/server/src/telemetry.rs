@@ -1,0 +1,90 @@
+//! `/metrics`: one recorder for the process, rendered as Prometheus text.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::app::App;
+
+/// Upper bounds in seconds, from a reused Rust step to a delivery's whole time.
+const SECONDS: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.5, 1.0, 5.0,
+];
+
+/// The process's recorder, made at the first call.
+pub(crate) fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(install).clone()
+}
+
+fn install() -> PrometheusHandle {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        .unwrap_or_else(|_| PrometheusBuilder::new());
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        tracing::warn!("another metrics recorder was there first: /metrics stays empty");
+    }
+    metrics::describe_counter!("hookbox_calls_total", "Plugin calls by hook, plugin and outcome.");
+    metrics::describe_histogram!(
+        "hookbox_call_seconds",
+        "Wall-clock seconds of plugin calls, by hook and plugin."
+    );
+    metrics::describe_counter!(
+        "hookbox_limit_hits_total",
+        "Limits that bound, by plugin and limit."
+    );
+    metrics::describe_counter!(
+        "hookbox_compile_cache_total",
+        "Compiled components by how they were had: hit, miss, or damaged and compiled again."
+    );
+    metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202.");
+    metrics::describe_gauge!(
+        "hookbox_events_in_flight",
+        "Events accepted and not yet delivered to all receivers."
+    );
+    metrics::describe_gauge!(
+        "hookbox_pool_component_instances",
+        "Component instances alive in the pool."
+    );
+    metrics::describe_gauge!("hookbox_pool_memories", "Linear memories in use in the pool.");
+    metrics::describe_gauge!("hookbox_pool_tables", "Tables in use in the pool.");
+    metrics::describe_gauge!("hookbox_pool_stacks", "Stacks in use in the pool.");
+    metrics::describe_gauge!(
+        "hookbox_pool_resident_bytes",
+        "Bytes kept resident in free memories of the pool."
+    );
+    handle
+}
+
+/// Keeps the recorder's memory bounded between scrapes.
+pub(crate) async fn upkeep(handle: PrometheusHandle) {
+    let mut every = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        handle.run_upkeep();
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "gauges are floats; counts stay far below 2^53"
+)]
+pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
+    if let Some(pool) = app.sandbox.pool_use() {
+        metrics::gauge!("hookbox_pool_component_instances").set(pool.component_instances as f64);
+        metrics::gauge!("hookbox_pool_memories").set(pool.memories as f64);
+        metrics::gauge!("hookbox_pool_tables").set(pool.tables as f64);
+        metrics::gauge!("hookbox_pool_stacks").set(pool.stacks as f64);
+        metrics::gauge!("hookbox_pool_resident_bytes").set(pool.resident_bytes as f64);
+    }
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        app.metrics.render(),
+    )
+}
