@@ -28,11 +28,11 @@ pub(crate) fn encode(module: &[u8], package: &Package) -> Result<Vec<u8>> {
             .with_context(|| format!("the licence {license:?} is not an SPDX expression"))?;
         metadata.licenses = AddMetadataField::Set(licenses);
     }
-    if let Some(repository) = &package.repository {
-        let source =
-            Source::new(repository).with_context(|| format!("the repository {repository:?} is not a URL"))?;
-        metadata.source = AddMetadataField::Set(source);
-    }
+    // Without an address of its own, a plugin names its folder in Hookbox's tree.
+    let here = format!("urn:hookbox:guest-plugins:{}", package.name);
+    let source = package.repository.as_ref().unwrap_or(&here);
+    let source = Source::new(source).with_context(|| format!("the repository {source:?} is not a URL"))?;
+    metadata.source = AddMetadataField::Set(source);
     metadata.to_wasm(&component)
 }
 

@@ -55,6 +55,8 @@ fn a_plugin_says_who_it_is_and_is_small() {
         assert_eq!(metadata.authors.as_ref().unwrap().to_string(), "Hookbox authors");
         assert_eq!(metadata.licenses.as_ref().unwrap().to_string(), "Apache-2.0");
         assert!(!metadata.description.as_ref().unwrap().to_string().is_empty());
+        let source = metadata.source.as_ref().unwrap().to_string();
+        assert_eq!(source, format!("urn:hookbox:guest-plugins:{name}"));
     }
 }
 

@@ -53,14 +53,14 @@ pub enum LoadError {
         reason: String,
     },
     /// A plugin's component cannot be read.
-    #[error("plugins.{plugin}: component {path}: {source}")]
+    #[error("plugins.{plugin}: component {path}: {reason}")]
     Component {
         /// The plugin's name.
         plugin: String,
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A component is refused.
     #[error("plugins.{plugin}: the component is refused{}", listed(&.report.problems))]
@@ -71,12 +71,12 @@ pub enum LoadError {
         report: Box<Report>,
     },
     /// A plugin failed when it was tried.
-    #[error("plugins.{plugin}: {source}")]
+    #[error("plugins.{plugin}: {reason}")]
     TryOut {
         /// The plugin's name.
         plugin: String,
         /// Why.
-        source: TryOutError,
+        reason: TryOutError,
     },
     /// A filter's table is wrong.
     #[error("filters.{filter_type:?}: {reason}")]
@@ -218,7 +218,7 @@ async fn plugin(
                 "hooks: the component exports no generic interface to give them to".into(),
             ));
         }
-        (true, true) => {
+        (true, true) if table.tried_hook.is_none() => {
             tracing::warn!(
                 plugin = name,
                 "exports a generic interface, but `hooks` names none: it is not called"
@@ -226,15 +226,15 @@ async fn plugin(
         }
         _ => {}
     }
-    plugin.try_out().await.map_err(|source| LoadError::TryOut {
+    plugin.try_out().await.map_err(|reason| LoadError::TryOut {
         plugin: name.to_owned(),
-        source,
+        reason,
     })?;
     tracing::info!(plugin = name, version = plugin.report().metadata.version, digest = %plugin.report().digest, origin, "plugin is live");
     Ok(LivePlugin {
         plugin,
         on_failure: table.on_failure,
-        hooks: table.hooks.iter().cloned().collect(),
+        hooks: table.hooks.iter().chain(&table.tried_hook).cloned().collect(),
         origin,
     })
 }
@@ -276,10 +276,10 @@ fn component(name: &str, table: &PluginTable, recipe: &Recipe<'_>) -> Result<(Ve
     let path = recipe.folder.join(path);
     match read(&path) {
         Ok(bytes) => Ok((bytes, path.display().to_string())),
-        Err(source) => Err(LoadError::Component {
+        Err(reason) => Err(LoadError::Component {
             plugin: name.to_owned(),
             path,
-            source,
+            reason,
         }),
     }
 }

@@ -138,7 +138,7 @@ impl Serialize for StepFailure {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FilterError {
     /// The arguments do not fit the filter.
-    #[error("{0}")]
+    #[error(transparent)]
     Arguments(#[from] Mismatch),
     /// A step failed where the filter does not allow that.
     #[error("step {plugin} failed: {failure}")]

@@ -91,7 +91,7 @@ impl Receiver {
                 tracing::warn!(plugin, event_type, id, reason, "receiver asks to try again");
             }
             Receipt::Rejected(reason) => {
-                tracing::warn!(plugin, event_type, id, reason, "receiver rejected the event")
+                tracing::warn!(plugin, event_type, id, reason, "receiver rejected the event");
             }
             Receipt::Failed(failure) => {
                 tracing::error!(

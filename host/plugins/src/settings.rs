@@ -40,6 +40,10 @@ pub struct PluginTable {
     pub limits: LimitsTable,
     /// The hooks that its generic interfaces (`any-filter`, `any-event`) get.
     pub hooks: Vec<String>,
+    /// A hook for its generic interfaces too, if it has any. Set by commands that try a component, never by a
+    /// configuration, where a hook that goes nowhere is a mistake to report.
+    #[serde(skip)]
+    pub tried_hook: Option<String>,
 }
 
 /// `isolation`.

@@ -11,6 +11,9 @@ use wasmtime::component::{Component, ComponentExportIndex};
 
 use crate::capabilities::OFFERED;
 use crate::digest::Digest;
+use crate::engine::{
+    CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLE_ELEMENTS, TABLES_PER_COMPONENT,
+};
 use crate::limits::COMPONENT_BYTES;
 use crate::plan::FunctionPlan;
 use crate::problem::{Problem, ProblemCode};
@@ -197,6 +200,22 @@ fn invalid(reason: &str) -> Problem {
     )
 }
 
+/// Why the engine does not take a component whose bytes are sound.
+pub(crate) fn not_compiled(error: &wasmtime::Error) -> Problem {
+    let found = crate::log::escape(&format!("{error:#}"), 512);
+    // The engine has no type for this; a test holds its words.
+    if found.contains("in the pooling allocator") || found.contains("pooling allocator requirements") {
+        let most = format!(
+            "at most {CORE_INSTANCES_PER_COMPONENT} core instances, {MEMORIES_PER_COMPONENT} memories and \
+             {TABLES_PER_COMPONENT} tables of {TABLE_ELEMENTS} elements"
+        );
+        let help = "Link the plugin's modules into fewer, or leave parts out.";
+        return Problem::new(ProblemCode::TooComplex, most, found, help);
+    }
+    let help = "The engine refuses it. Build it without experimental WebAssembly features.";
+    Problem::new(ProblemCode::Invalid, "a component to compile", found, help)
+}
+
 fn metadata(payload: &Payload) -> Metadata {
     let said = payload.metadata();
     let text = |value: Option<String>| value.map(|text| crate::log::escape(&text, 512));
@@ -295,7 +314,7 @@ fn export(
         };
     };
     if major(name) != major(&signature.interface) {
-        let help = "Build the plugin against the WIT that this host prints with `hookbox wit`.";
+        let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
         let problem = Problem::new(ProblemCode::HookVersion, &signature.interface, name, help);
         return Err(vec![problem.of(name)]);
     }
@@ -308,7 +327,7 @@ fn export(
             index,
         })),
         _ => {
-            let help = "Build the plugin against the WIT that this host prints with `hookbox wit`.";
+            let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
             let expected = format!("a function {}", signature.function);
             Err(vec![
                 Problem::new(ProblemCode::MissingFunction, expected, "none", help).of(name),

@@ -13,13 +13,22 @@ use crate::capabilities::CallContext;
 use crate::engine::TICK;
 use crate::failure::CallFailure;
 use crate::instances::{Held, Slot};
-use crate::limits::{Limit, Limits};
+use crate::limits::{JSON_DEPTH_MOST, Limit, Limits};
 use crate::log::Finished;
+use crate::plan::Unfit;
 use crate::plugin::{FunctionId, Isolation, Plugin};
 use crate::state::{self, CallState};
 
 /// What a function gave: the success or the failure side of its `result`, as JSON.
 pub type Answer = Result<Value, Value>;
+
+/// Where a call runs.
+enum Place {
+    /// In an instance that served a call before.
+    Idle(Box<Held>),
+    /// In one that is still to be made.
+    Fresh(Slot),
+}
 
 /// Frames of a guest's call stack in a report.
 const FRAMES: usize = 16;
@@ -58,10 +67,8 @@ impl Plugin {
         lowered: &[Val],
         context: Arc<CallContext>,
     ) -> Result<Answer, CallFailure> {
-        let turns = timeout_at(deadline.into(), async {
-            (self.turn().await, self.instances().slot().await)
-        });
-        let Ok((_turn, slot)) = turns.await else {
+        let turn = timeout_at(deadline.into(), async { (self.turn().await, self.place().await) });
+        let Ok((_turn, place)) = turn.await else {
             let detail = format!("no turn within {} ms", time.as_millis());
             return Err(CallFailure::Overloaded { detail });
         };
@@ -70,7 +77,7 @@ impl Plugin {
         let last = deadline + 2 * TICK;
         match timeout_at(
             last.into(),
-            self.run(slot, deadline, time, function, lowered, context),
+            self.run(place, deadline, time, function, lowered, context),
         )
         .await
         {
@@ -81,14 +88,14 @@ impl Plugin {
 
     async fn run(
         &self,
-        slot: Slot,
+        place: Place,
         deadline: Instant,
         time: Duration,
         function: &Function,
         lowered: &[Val],
         context: Arc<CallContext>,
     ) -> Result<Answer, CallFailure> {
-        let mut held = self.instance(slot, deadline, time, context).await?;
+        let mut held = self.instance(place, deadline, time, context).await?;
         let result = call(&mut held.store, held.instance, function, lowered).await;
         let finished = held.store.data().log.finish();
         let answer = match result {
@@ -99,26 +106,40 @@ impl Plugin {
         let answer = function
             .plan
             .lift(answer, json_depth)
-            .map_err(CallFailure::Answer)?;
+            .map_err(|unfit| match unfit {
+                Unfit::Wrong(mismatch) => CallFailure::Answer(mismatch),
+                Unfit::TooDeep => limit(Limit::JsonDepth, 0, self.limits(), time, None, None),
+            })?;
         self.keep(held);
         Ok(answer)
     }
 
-    /// An instance that is ready for a call: an idle one where the plugin's isolation allows it, else a fresh one.
+    /// An idle instance where the plugin's isolation allows it, else room for a fresh one.
+    async fn place(&self) -> Place {
+        if let Isolation::Reuse { .. } = self.isolation()
+            && let Some(held) = self.instances().take(self.id())
+        {
+            return Place::Idle(Box::new(held));
+        }
+        Place::Fresh(self.instances().slot().await)
+    }
+
+    /// An instance that is ready for a call.
     async fn instance(
         &self,
-        slot: Slot,
+        place: Place,
         deadline: Instant,
         time: Duration,
         context: Arc<CallContext>,
     ) -> Result<Held, CallFailure> {
-        if let Isolation::Reuse { .. } = self.isolation()
-            && let Some(mut held) = self.instances().take(self.id())
-        {
-            held.store.data_mut().prepare(context, deadline);
-            held.store.set_epoch_deadline(1);
-            return Ok(held);
-        }
+        let slot = match place {
+            Place::Idle(mut held) => {
+                held.store.data_mut().prepare(context, deadline);
+                held.store.set_epoch_deadline(1);
+                return Ok(*held);
+            }
+            Place::Fresh(slot) => slot,
+        };
         let mut store = state::store(self.engine(), self.state(context, deadline));
         match self.pre().instantiate_async(&mut store).await {
             Ok(instance) => Ok(Held {
@@ -144,7 +165,7 @@ impl Plugin {
         let deadline = Instant::now() + time;
         match timeout_at(
             (deadline + 2 * TICK).into(),
-            self.instance(slot, deadline, time, context),
+            self.instance(Place::Fresh(slot), deadline, time, context),
         )
         .await
         {
@@ -168,7 +189,7 @@ async fn call(
     lowered: &[Val],
 ) -> wasmtime::Result<Val> {
     let func: Func = instance
-        .get_func(&mut *store, &function.index)
+        .get_func(&mut *store, function.index)
         .ok_or_else(|| wasmtime::format_err!("the instance lacks {}", function.plan.signature.function))?;
     let mut results = [Val::Bool(false)];
     func.call_async(store, lowered, &mut results).await?;
@@ -231,32 +252,53 @@ fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time:
     }
 }
 
-/// The innermost function that is the plugin's own, not its panic machinery.
+/// The innermost function that is the plugin's own, not its language's panic machinery.
 fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
-    const MACHINERY: [&str; 7] = [
+    const MACHINERY: [&str; 9] = [
         "rust_panic",
         "__rust",
-        "core::panicking",
-        "std::panicking",
-        "std::sys",
+        "core::",
+        "<core::",
+        "std::",
+        "<std::",
+        "alloc::",
+        "<alloc::",
         "abort",
-        "alloc::alloc",
     ];
     let names: Vec<String> = backtrace.frames().iter().filter_map(frame_name).collect();
     let own = names
         .iter()
-        .find(|name| !MACHINERY.iter().any(|part| name.contains(part)));
+        .find(|name| !MACHINERY.iter().any(|start| name.starts_with(start)));
     own.or(names.first()).cloned()
 }
 
 fn frame_name(frame: &wasmtime::FrameInfo) -> Option<String> {
     let symbol = frame.symbols().iter().find_map(wasmtime::FrameSymbol::name);
-    let name = symbol.map(str::to_owned).or_else(|| {
-        frame
-            .func_name()
-            .map(|name| rustc_demangle::demangle(name).to_string())
-    })?;
+    let name = without_hashes(symbol.or_else(|| frame.func_name())?);
     Some(crate::log::escape(&name, 256))
+}
+
+/// A function's name as its author wrote it. Linkers demangle Rust's names and leave the compiler's hashes in:
+/// `plugin[d730ca44a121e5f3]::rule`, or `plugin::rule::h02e7bfb2bdb4a0f5` in the older form.
+fn without_hashes(name: &str) -> String {
+    let is_hash = |text: &str| text.len() >= 15 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    let name = match name.rsplit_once("::h") {
+        Some((path, hash)) if is_hash(hash) => path,
+        _ => &name,
+    };
+    let mut parts = name.split('[');
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((hash, rest)) if is_hash(hash) => plain.push_str(rest),
+            _ => {
+                plain.push('[');
+                plain.push_str(part);
+            }
+        }
+    }
+    plain
 }
 
 fn location(symbol: &wasmtime::FrameSymbol) -> Option<String> {
@@ -300,8 +342,8 @@ fn limit(
             limits.answer_bytes
         ),
         Limit::JsonDepth => format!(
-            "{} levels allowed; `limits.json_depth` of the plugin raises it",
-            limits.json_depth
+            "{} levels of JSON allowed; `limits.json_depth` of the plugin raises it up to {JSON_DEPTH_MOST}",
+            limits.json_depth.min(JSON_DEPTH_MOST)
         ),
         Limit::HostCalls => format!(
             "{} calls into the host allowed; `limits.host_calls` of the plugin raises it",
@@ -321,5 +363,27 @@ fn limit(
         detail,
         function,
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_hashes;
+
+    #[test]
+    fn names_lose_the_compiler_s_hashes_and_nothing_else() {
+        for (name, plain) in [
+            ("plugin[d730ca44a121e5f3]::rule", "plugin::rule"),
+            (
+                "<plugin[d730ca44a121e5f3]::Rule as core[30ca44a121e5f3d]::Fn>::call",
+                "<plugin::Rule as core::Fn>::call",
+            ),
+            ("plugin::rule::h02e7bfb2bdb4a0f5", "plugin::rule"),
+            ("_ZN6plugin4rule17h02e7bfb2bdb4a0f5E", "plugin::rule"),
+            ("first::<[u8]>", "first::<[u8]>"),
+            ("run-filter", "run-filter"),
+        ] {
+            assert_eq!(without_hashes(name), plain);
+        }
     }
 }

@@ -17,9 +17,11 @@ pub(crate) const TICK: Duration = Duration::from_millis(10);
 /// Component instances alive at once, in all plugins together.
 pub(crate) const POOL_INSTANCES: u32 = 64;
 /// A component from a Python or JavaScript toolchain is made of up to about twenty core instances and memories.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 50;
-const MEMORIES_PER_COMPONENT: u32 = 8;
-const TABLES_PER_COMPONENT: u32 = 16;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 50;
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 8;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 16;
+/// Elements of one table, however high a plugin's own limit is: a slot of the pool has room for no more.
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 /// Bytes of a used memory that are wiped by hand and kept, instead of given back and faulted in again.
 const KEEP_RESIDENT_BYTES: usize = 1 << 20;
 
@@ -78,15 +80,19 @@ fn config(allocation: Allocation) -> Config {
         Allocation::Pool => Enabled::No,
         Allocation::OnDemand => return config,
     };
+    // Every total is what all instances together may have at most, so that no plugin can use up another's share.
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOL_INSTANCES)
         .total_core_instances(POOL_INSTANCES * CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(POOL_INSTANCES * 4)
+        .total_memories(POOL_INSTANCES * MEMORIES_PER_COMPONENT)
         .total_tables(POOL_INSTANCES * TABLES_PER_COMPONENT)
         .total_stacks(POOL_INSTANCES)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_memories_per_module(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)
+        .max_tables_per_module(TABLES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)

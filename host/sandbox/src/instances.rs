@@ -1,6 +1,7 @@
 //! Instances alive: a bound on all of them together, and those that wait for their plugin's next call.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +31,8 @@ pub(crate) struct Held {
 /// All instances of one sandbox.
 pub(crate) struct Instances {
     slots: Arc<Semaphore>,
+    /// Calls that wait for a slot. While there are any, no instance goes idle.
+    waiting: AtomicUsize,
     idle: Mutex<VecDeque<(u64, Held)>>,
 }
 
@@ -37,6 +40,7 @@ impl Instances {
     pub(crate) fn new() -> Self {
         Self {
             slots: Arc::new(Semaphore::new(POOL_INSTANCES as usize)),
+            waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
         }
     }
@@ -48,6 +52,7 @@ impl Instances {
                 _permit: Some(permit),
             };
         }
+        let _waiting = Waiting::new(&self.waiting);
         drop(self.with_idle(VecDeque::pop_front));
         // The semaphore is never closed, so this waits and does not fail.
         Slot {
@@ -63,11 +68,14 @@ impl Instances {
         })
     }
 
-    /// Keeps an instance for the plugin's next call; the one that waited longest goes when there are too many.
+    /// Keeps an instance for the plugin's next call; the one that waited longest goes when there are too many, or when
+    /// a call needs its slot.
     pub(crate) fn put(&self, plugin: u64, held: Held) {
         let gone = self.with_idle(|idle| {
             idle.push_back((plugin, held));
-            (idle.len() > IDLE).then(|| idle.pop_front())
+            // Read with the lock held: a call that begins to wait after this finds the instance among the idle ones.
+            let full = idle.len() > IDLE || self.waiting.load(Ordering::SeqCst) > 0;
+            full.then(|| idle.pop_front())
         });
         drop(gone);
     }
@@ -87,5 +95,21 @@ impl Instances {
     /// Runs with the lock held; what is taken out is dropped by the caller, after it.
     fn with_idle<T>(&self, work: impl FnOnce(&mut VecDeque<(u64, Held)>) -> T) -> T {
         work(&mut self.idle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Counts one call among those that wait, for as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

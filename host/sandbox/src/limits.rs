@@ -14,12 +14,14 @@ pub struct Limits {
     pub event_time_ms: u64,
     /// Bytes of all linear memories of an instance together. Configuration: `memory`. Default 64 MiB.
     pub memory_bytes: usize,
-    /// Elements of all tables of an instance together. Configuration: `table_elements`. Default 20,000.
+    /// Elements of all tables of an instance together; one table has no more than 100,000, however high this is.
+    /// Configuration: `table_elements`. Default 20,000.
     pub table_elements: usize,
     /// Bytes of values that one crossing from guest to host may carry: an answer, or the arguments of one host
     /// call. Configuration: `answer`. Default 4 MiB.
     pub answer_bytes: usize,
-    /// Levels of nesting in a JSON document that crosses. Configuration: `json_depth`. Default 64.
+    /// Levels of nesting in a JSON document that a guest answers with; at most 127, however high this is.
+    /// Configuration: `json_depth`. Default 64.
     pub json_depth: usize,
     /// Calls from the guest into the host in one call. Configuration: `host_calls`. Default 1,000.
     pub host_calls: u32,
@@ -65,6 +67,10 @@ impl Limits {
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// Bytes of the fiber that runs a guest and the host functions it calls. At least 1 MiB more than the guest's share.
 pub(crate) const ASYNC_STACK_BYTES: usize = 2 << 20;
+/// Levels of JSON that the host's parser takes.
+pub(crate) const JSON_DEPTH_MOST: usize = 127;
+/// Values in a JSON document that a guest answers with: as a tree each takes 100 bytes and more, as text two.
+pub(crate) const JSON_VALUES: usize = 200_000;
 /// Bytes of a component, as installed.
 pub const COMPONENT_BYTES: usize = 64 << 20;
 

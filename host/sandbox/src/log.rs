@@ -52,6 +52,15 @@ impl CallLog {
         })))
     }
 
+    /// Starts over with a whole budget, for the next call of the same instance.
+    pub(crate) fn begin(&self, budget_bytes: usize) {
+        let mut lines = self.lines();
+        lines.left = budget_bytes;
+        lines.cut = false;
+        lines.pending.iter_mut().for_each(Vec::clear);
+        lines.last_words.clear();
+    }
+
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,6 +143,7 @@ impl Lines {
         let message = escape(message, LINE_BYTES);
         let cost = context.len() + message.len() + 1;
         let plugin = &*self.plugin;
+        let context = (!context.is_empty()).then_some(context);
         if cost > self.left {
             self.cut = true;
             metrics::counter!("hookbox_limit_hits_total", "plugin" => plugin.to_owned(), "limit" => Limit::LogBytes.name())

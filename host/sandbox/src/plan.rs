@@ -15,6 +15,7 @@ use wasmtime::component::Val;
 use wasmtime::component::types::{ComponentFunc, Type};
 
 use lift::Lift;
+pub(crate) use lift::Unfit;
 use lower::Source;
 
 use crate::problem::{Problem, ProblemCode};
@@ -44,7 +45,7 @@ impl Place {
     }
 }
 
-const REBUILD: &str = "Build the plugin against the WIT that this host prints with `hookbox wit`.";
+const REBUILD: &str = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
 
 impl FunctionPlan {
     /// Matches the component's function against the contract's.
@@ -86,11 +87,15 @@ impl FunctionPlan {
                             Err(problem) => problems.push(problem),
                         },
                         (None, None) => {}
-                        (expected, found) => problems.push(place.differs(
-                            expected.as_ref().map_or("nothing".into(), |ty| ty.wit()),
-                            found.map_or("nothing", |ty| lower::name(&ty)),
-                            REBUILD,
-                        )),
+                        (expected, found) => problems.push(
+                            place.differs(
+                                expected
+                                    .as_ref()
+                                    .map_or("nothing".into(), hookbox_hooks::types::ValueType::wit),
+                                found.map_or("nothing", |ty| lower::name(&ty)),
+                                REBUILD,
+                            ),
+                        ),
                     }
                 }
             }
@@ -140,7 +145,7 @@ impl FunctionPlan {
     ///
     /// # Errors
     /// The first place that does not mean what the contract says.
-    pub(crate) fn lift(&self, answer: Val, depth: usize) -> Result<Result<Value, Value>, Mismatch> {
+    pub(crate) fn lift(&self, answer: Val, depth: usize) -> Result<Result<Value, Value>, Unfit> {
         let side = |lift: &Option<Lift>, value: Option<Box<Val>>, name: &str| match (lift, value) {
             (Some(lift), Some(value)) => lift
                 .lift(*value, depth)
@@ -150,11 +155,11 @@ impl FunctionPlan {
         match answer {
             Val::Result(Ok(value)) => side(&self.ok, value, "ok").map(Ok),
             Val::Result(Err(value)) => side(&self.err, value, "err").map(Err),
-            _ => Err(Mismatch {
+            _ => Err(Unfit::Wrong(Mismatch {
                 path: "answer".into(),
                 expected: "a result".into(),
                 found: "another type".into(),
-            }),
+            })),
         }
     }
 }

@@ -28,12 +28,12 @@ pub enum SandboxError {
     #[error("WebAssembly cannot run here: {0}")]
     Engine(String),
     /// The compile cache's folder cannot be used.
-    #[error("the compile cache at {path} cannot be used: {source}")]
+    #[error("the compile cache at {path} cannot be used: {reason}")]
     Cache {
         /// The folder.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The system gives no thread for the clock.
     #[error("no thread for the sandbox's clock: {0}")]
@@ -67,7 +67,7 @@ impl Sandbox {
         let linker =
             capabilities::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = cache
-            .map(|path| CompileCache::open(&path).map_err(|source| SandboxError::Cache { path, source }))
+            .map(|path| CompileCache::open(&path).map_err(|reason| SandboxError::Cache { path, reason }))
             .transpose()?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::Clock)?;
         Ok(Self {
@@ -111,14 +111,7 @@ impl Sandbox {
         let component = match component {
             Ok(component) => component,
             Err(error) => {
-                let help = "The engine refuses it. Build it without experimental WebAssembly features.";
-                let found = crate::log::escape(&format!("{error:#}"), 512);
-                report.problems.push(Problem::new(
-                    ProblemCode::Invalid,
-                    "a component to compile",
-                    found,
-                    help,
-                ));
+                report.problems.push(admission::not_compiled(&error));
                 return Err(Box::new(report));
             }
         };
@@ -138,7 +131,7 @@ impl Sandbox {
                     .iter()
                     .any(|problem| problem.code == ProblemCode::UnknownImport)
                 {
-                    let help = "Build the plugin against the WIT that this host prints with `hookbox wit`.";
+                    let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
                     let found = crate::log::escape(&format!("{error:#}"), 512);
                     let code = ProblemCode::ImportMismatch;
                     report

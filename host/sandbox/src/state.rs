@@ -61,9 +61,8 @@ impl CallState {
         self.deadline = deadline;
         self.host_calls = 0;
         self.refused = None;
-        self.log = CallLog::new(Arc::clone(&self.plugin), self.limits.log_bytes);
-        // Its stdout and stderr write to the last call's log.
-        self.wasi = None;
+        // The guest may hold streams of an earlier call: they write to this same log.
+        self.log.begin(self.limits.log_bytes);
     }
 
     /// Counts a call into the host.

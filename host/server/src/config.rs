@@ -144,8 +144,10 @@ fn describe(mistake: &figment::Error) -> String {
             }
         }
         Kind::UnknownVariant(value, known) => format!("{value:?} is none of {}", known.join(", ")),
-        Kind::InvalidType(found, expected) => format!("expected {expected}, found {found}"),
-        Kind::InvalidValue(found, expected) => format!("expected {expected}, found {found}"),
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
+            format!("expected {}, found {found}", in_plain_words(expected))
+        }
+        Kind::Message(message) => in_plain_words(message).to_owned(),
         Kind::MissingField(field) => format!("{field} is missing"),
         other => other.to_string(),
     };
@@ -153,5 +155,14 @@ fn describe(mistake: &figment::Error) -> String {
         format!("{place}{what}")
     } else {
         format!("{place}{key}: {what}")
+    }
+}
+
+/// What a parser says of a value, where its own words would not tell an operator what to write.
+fn in_plain_words(said: &str) -> &str {
+    match said {
+        "parsable string" => "a size such as \"32MiB\"",
+        "invalid socket address syntax" => "expected an address and a port, such as \"127.0.0.1:8000\"",
+        other => other,
     }
 }

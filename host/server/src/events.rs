@@ -20,7 +20,11 @@ use crate::problem::Problem;
 /// One accepted event in the answer.
 #[derive(Debug, Serialize)]
 struct Accepted {
+    /// The event's id as receivers see it.
     id: String,
+    /// The id it was sent with, where that is no UUID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ce_id: Option<serde_json::Value>,
     #[serde(rename = "type")]
     event_type: String,
     receivers: usize,
@@ -43,6 +47,7 @@ pub(crate) async fn accept(
         .iter()
         .map(|event| Accepted {
             id: event.metadata.id.clone(),
+            ce_id: event.extensions.get("ce_id").cloned(),
             event_type: event.metadata.event_type.clone(),
             receivers: generation
                 .receivers(&event.metadata.event_type)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hookbox_plugins::{FilterError, FilterRun, Outcome, StepFailure};
@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::body::JsonObject;
+use crate::path::HookType;
 use crate::problem::Problem;
 
 /// A pipeline's answer as JSON.
@@ -44,7 +45,7 @@ impl From<FilterRun> for FilterAnswer {
 
 pub(crate) async fn run(
     State(app): State<Arc<App>>,
-    Path(filter_type): Path<String>,
+    HookType(filter_type): HookType,
     JsonObject(kwargs): JsonObject,
 ) -> Result<Response, Problem> {
     let generation = app.generation()?;

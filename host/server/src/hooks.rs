@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hookbox_hooks::Catalogue;
 use hookbox_plugins::{HookView, PluginView};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::filters::unknown;
+use crate::path::HookType;
 use crate::problem::Problem;
 
 /// The answer of `GET /hooks/`.
@@ -47,7 +48,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<HookList>, 
 
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
-    Path(hook_type): Path<String>,
+    HookType(hook_type): HookType,
 ) -> Result<Json<HookView>, Problem> {
     let generation = app.generation()?;
     let view = generation.hook(&hook_type);

@@ -9,6 +9,7 @@ mod filters;
 mod health;
 mod hooks;
 mod inbox;
+mod path;
 mod problem;
 mod serve;
 mod telemetry;

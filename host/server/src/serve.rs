@@ -17,12 +17,12 @@ use crate::telemetry;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken, or may not be used.
-    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    #[error("cannot listen on {address}: {reason}{}", hint(.reason))]
     Listen {
         /// The address.
         address: SocketAddr,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The sandbox cannot be made.
     #[error(transparent)]
@@ -64,7 +64,7 @@ pub async fn serve(
     let address = config.server.listen;
     let listener = TcpListener::bind(address)
         .await
-        .map_err(|source| ServeError::Listen { address, source })?;
+        .map_err(|reason| ServeError::Listen { address, reason })?;
     let address = listener.local_addr().map_err(ServeError::Io)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "other machines can reach this address, and anyone who does may call every hook");

@@ -98,7 +98,7 @@ impl Run {
             let table = PluginTable {
                 component: Some(here.join(path)),
                 settings: settings.clone(),
-                hooks: vec![self.filter_type.clone()],
+                tried_hook: Some(self.filter_type.clone()),
                 ..PluginTable::default()
             };
             let name = plugin_name(path);

@@ -66,9 +66,9 @@ impl Hooks {
                 };
                 let hooks: Vec<HookView> = generation.hooks().into_iter().filter(wanted).collect();
                 if json {
-                    output::json(&hooks)?
+                    output::json(&hooks)?;
                 } else {
-                    output::text(&table(&hooks))?
+                    output::text(&table(&hooks))?;
                 }
             }
             Self::Show(show) => {
@@ -80,9 +80,9 @@ impl Hooks {
                     bail!("no hook has the type {:?}{hint}", show.hook_type);
                 };
                 if json {
-                    output::json(&hook)?
+                    output::json(&hook)?;
                 } else {
-                    output::text(&page(&hook))?
+                    output::text(&page(&hook))?;
                 }
             }
         }

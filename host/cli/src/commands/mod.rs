@@ -33,11 +33,13 @@ async fn generation(sandbox: &Sandbox, config: &Config) -> anyhow::Result<Genera
         samples: SAMPLES,
         folder: &config.folder,
     };
-    hookbox_plugins::load(sandbox, recipe).await.map_err(all)
+    hookbox_plugins::load(sandbox, recipe)
+        .await
+        .map_err(|errors| all(&errors))
 }
 
 /// Every reason in one error.
-fn all(errors: Vec<LoadError>) -> anyhow::Error {
+fn all(errors: &[LoadError]) -> anyhow::Error {
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     anyhow::anyhow!(texts.join("\n"))
 }

@@ -10,7 +10,17 @@ use wasmtime::component::types::Type;
 
 use super::lower::{name, pair};
 use super::{Place, REBUILD};
+use crate::limits::{JSON_DEPTH_MOST, JSON_VALUES};
 use crate::problem::Problem;
+
+/// An answer that does not become JSON.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    /// A value that does not mean what the contract says.
+    Wrong(Mismatch),
+    /// JSON that nests deeper than it may.
+    TooDeep,
+}
 
 /// One conversion.
 #[derive(Debug)]
@@ -114,7 +124,7 @@ impl Lift {
         })
     }
 
-    pub(super) fn lift(&self, value: Val, depth: usize) -> Result<Value, Mismatch> {
+    pub(super) fn lift(&self, value: Val, depth: usize) -> Result<Value, Unfit> {
         Ok(match (self, value) {
             (Self::Bool, Val::Bool(value)) => Value::Bool(value),
             (Self::S64, Val::S64(value)) => value.into(),
@@ -134,7 +144,7 @@ impl Lift {
             (Self::Text, Val::String(text)) => Value::String(text),
             (Self::Named(named), Val::String(text)) => {
                 let value = Value::String(text);
-                ValueType::Named(*named).check(&value, "")?;
+                ValueType::Named(*named).check(&value, "").map_err(Unfit::Wrong)?;
                 value
             }
             (Self::Json, Val::String(text)) => json(&text, depth)?,
@@ -194,46 +204,55 @@ impl Lift {
     }
 }
 
-/// Parses a guest's JSON after its nesting was counted: the parser itself never sees a tower.
-fn json(text: &str, depth: usize) -> Result<Value, Mismatch> {
-    let (mut open, mut in_text, mut escaped) = (0_usize, false, false);
+/// Parses a guest's JSON after its levels and values were counted: the parser itself never sees a tower, and a text
+/// of many tiny values never becomes a tree of forty times its size.
+fn json(text: &str, depth: usize) -> Result<Value, Unfit> {
+    let (mut open, mut values, mut in_text, mut escaped) = (0_usize, 1_usize, false, false);
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
             b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => {
+            _ if in_text => {}
+            b'[' | b'{' => {
                 open += 1;
-                if open > depth {
-                    return Err(wrong(
-                        format!("JSON nested at most {depth} levels deep"),
-                        "deeper JSON",
-                    ));
+                if open > depth.min(JSON_DEPTH_MOST) {
+                    return Err(Unfit::TooDeep);
                 }
             }
-            b']' | b'}' if !in_text => open = open.saturating_sub(1),
+            b']' | b'}' => open = open.saturating_sub(1),
+            b',' => values += 1,
             _ => {}
         }
+    }
+    if values > JSON_VALUES {
+        return Err(wrong(
+            format!("JSON of at most {JSON_VALUES} values"),
+            format!("{values}"),
+        ));
     }
     serde_json::from_str(text)
         .map_err(|error| wrong("one JSON document", format!("text that is none: {error}")))
 }
 
-fn wrong(expected: impl Into<String>, found: impl Into<String>) -> Mismatch {
-    Mismatch {
+fn wrong(expected: impl Into<String>, found: impl Into<String>) -> Unfit {
+    Unfit::Wrong(Mismatch {
         path: String::new(),
         expected: expected.into(),
         found: found.into(),
-    }
+    })
 }
 
-/// The mismatch as seen from one level further out.
-pub(super) fn within(name: &str, mut inner: Mismatch) -> Mismatch {
+/// The same as seen from one level further out.
+pub(super) fn within(name: &str, inner: Unfit) -> Unfit {
+    let Unfit::Wrong(mut inner) = inner else {
+        return inner;
+    };
     let dot = if inner.path.is_empty() || inner.path.starts_with('[') {
         ""
     } else {
         "."
     };
     inner.path = format!("{name}{dot}{}", inner.path);
-    inner
+    Unfit::Wrong(inner)
 }

@@ -55,7 +55,7 @@ impl Source {
                 "nothing of that name",
                 format!("a required {}", name(found)),
                 "The plugin needs a value that this host's catalogue does not have. Build it against the WIT \
-                 that this host prints with `hookbox wit`, or run it on a newer host.",
+                 that `hookbox wit FOLDER` writes, or run it on a newer host.",
             )),
         }
     }

@@ -1,0 +1,20 @@
+//! Promises of the sandbox, kept against hostile, broken and outdated components. The hostile ones are in `tests/evil/`
+//! at the root of the repository.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod a_call_ends_whatever_the_guest_does;
+mod a_call_leaves_no_trace;
+mod a_compiled_component_is_kept;
+mod answers_are_not_trusted;
+mod every_hook_of_the_catalogue_can_be_called;
+mod good_plugins_answer;
+mod older_and_newer_plugins_work;
+mod support;
+mod what_does_not_fit_is_refused;
+mod what_is_busy_makes_others_wait_their_turn;

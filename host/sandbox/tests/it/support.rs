@@ -1,0 +1,280 @@
+//! What the promises share: components made from text, and a sandbox to try them in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hookbox_hooks::catalogue::{any_event, any_filter, configure};
+use hookbox_hooks::types::Signature;
+use hookbox_hooks::{Catalogue, Hook};
+use hookbox_sandbox::{
+    Admitted, Answer, CallContext, CallFailure, Contract, FunctionId, Isolation, Limits, Plugin,
+    PluginOptions, Report, Sandbox, Settings,
+};
+use serde_json::{Map, Value, json};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+/// A filter with one argument that may be any JSON.
+pub(crate) const CONTEXT: &str = "org.openedx.learning.support.contact.context.requested.v1";
+/// Far more than any call here may take. Nothing is timed tighter than this.
+pub(crate) const AGES: Duration = Duration::from_secs(20);
+
+/// The small part of WASI that guests here use, written down again: what links by structure needs no more.
+const WASI: &str = "
+    package wasi:io@0.2.0 {
+        interface error { resource error; }
+        interface poll { resource pollable { block: func(); } }
+        interface streams {
+            use error.{error};
+            variant stream-error { last-operation-failed(error), closed }
+            resource output-stream {
+                blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
+            }
+        }
+    }
+    package wasi:clocks@0.2.0 {
+        interface monotonic-clock {
+            use wasi:io/poll@0.2.0.{pollable};
+            now: func() -> u64;
+            subscribe-duration: func(when: u64) -> pollable;
+        }
+    }
+    package wasi:random@0.2.0 {
+        interface random { get-random-bytes: func(len: u64) -> list<u8>; }
+    }
+    package wasi:cli@0.2.0 {
+        interface exit { exit: func(status: result); }
+        interface stderr {
+            use wasi:io/streams@0.2.0.{output-stream};
+            get-stderr: func() -> output-stream;
+        }
+    }
+";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A component that a toolchain built.
+pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
+    let folder = std::env::var_os("HOOKBOX_GUESTS")
+        .map_or_else(|| root().join("guest-plugins/prebuilt"), PathBuf::from);
+    let path = folder.join(name).with_extension("wasm");
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The packages of `wit/`.
+pub(crate) fn packages() -> Resolve {
+    let mut resolve = Resolve::default();
+    for folder in [
+        "deps/wasi-config",
+        "deps/wasi-logging",
+        "hookbox",
+        "openedx-filters",
+        "openedx-events",
+    ] {
+        resolve.push_dir(root().join("wit").join(folder)).unwrap();
+    }
+    resolve
+        .push_str("wasi.wit", &format!("package test:wasi;{WASI}"))
+        .unwrap();
+    resolve
+}
+
+/// A component of the core module in `tests/evil/` or in `host/sandbox/tests/guests/`. Lines such as `;; export …;` at
+/// its top are its world.
+pub(crate) fn written(name: &str) -> Vec<u8> {
+    let folders = [
+        root().join("tests/evil"),
+        root().join("host/sandbox/tests/guests"),
+    ];
+    let path = folders.map(|folder| folder.join(name).with_extension("wat"));
+    let path = path
+        .iter()
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("there is no {name}"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let world: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix(";; "))
+        .filter(|line| line.starts_with("import ") || line.starts_with("export "))
+        .collect();
+    component(
+        packages(),
+        &format!("include hookbox:plugin/plugin@1.0.0; {world}"),
+        &text,
+    )
+}
+
+/// A component of a core module in text form, with this world.
+pub(crate) fn component(mut resolve: Resolve, world: &str, module: &str) -> Vec<u8> {
+    let package = resolve
+        .push_str(
+            "world.wit",
+            &format!("package test:guest; world guest {{ {world} }}"),
+        )
+        .unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut module = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
+}
+
+/// A core module whose exported functions all exist and answer with zeros: success, and nothing to change.
+pub(crate) fn obliging(resolve: &Resolve, world: &str) -> String {
+    use wit_parser::abi::{AbiVariant, WasmType};
+    let mut resolve = resolve.clone();
+    let package = resolve
+        .push_str(
+            "world.wit",
+            &format!("package test:guest; world guest {{ {world} }}"),
+        )
+        .unwrap();
+    let world = resolve.select_world(&[package], None).unwrap();
+    let mut functions = String::new();
+    for (key, item) in &resolve.worlds[world].exports {
+        let wit_parser::WorldItem::Interface { id, .. } = item else {
+            continue;
+        };
+        for function in resolve.interfaces[*id].functions.values() {
+            let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
+            let name = format!("{}#{}", resolve.name_world_key(key), function.name);
+            let types = |types: &[WasmType]| -> String {
+                let names = types.iter().map(|ty| match ty {
+                    WasmType::I64 | WasmType::PointerOrI64 => " i64",
+                    WasmType::F32 => " f32",
+                    WasmType::F64 => " f64",
+                    WasmType::I32 | WasmType::Pointer | WasmType::Length => " i32",
+                });
+                names.collect()
+            };
+            let (params, results) = (types(&signature.params), types(&signature.results));
+            assert_eq!(results, " i32", "{name}: every function here answers in memory");
+            functions += &format!("(func (export \"{name}\") (param{params}) (result i32) (i32.const 0))\n");
+        }
+    }
+    format!(
+        "(module
+            (memory (export \"memory\") 17)
+            (global $free (mut i32) (i32.const 65536))
+            (func (export \"cabi_realloc\") (param $old i32) (param $had i32) (param $align i32) (param $size i32)
+                (result i32) (local $at i32)
+                (local.set $at (i32.and
+                    (i32.add (global.get $free) (i32.sub (local.get $align) (i32.const 1)))
+                    (i32.sub (i32.const 0) (local.get $align))))
+                (global.set $free (i32.add (local.get $at) (local.get $size)))
+                (local.get $at))
+            {functions})"
+    )
+}
+
+/// Everything a plugin may export.
+pub(crate) fn contract() -> Contract {
+    let hooks = Catalogue::embedded()
+        .hooks()
+        .map(|hook| Arc::clone(hook.signature()));
+    let generic = [any_filter(), any_event(), configure()].map(Arc::clone);
+    Contract::new(hooks.chain(generic))
+}
+
+/// The function a plugin exports for a hook.
+pub(crate) fn signature(hook: &str) -> Arc<Signature> {
+    Catalogue::embedded()
+        .hook(hook)
+        .map(Hook::signature)
+        .map(Arc::clone)
+        .unwrap()
+}
+
+pub(crate) fn sandbox() -> Sandbox {
+    Sandbox::new(None).unwrap()
+}
+
+pub(crate) fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Admitted {
+    sandbox
+        .admit(bytes, &contract())
+        .unwrap_or_else(|report| panic!("{:#?}", report.problems))
+}
+
+/// The report on a component that is refused.
+pub(crate) fn refused(bytes: &[u8]) -> Box<Report> {
+    sandbox()
+        .admit(bytes, &contract())
+        .expect_err("it must be refused")
+}
+
+/// A fresh instance for every call, default limits, no settings.
+pub(crate) fn options() -> PluginOptions {
+    PluginOptions {
+        name: "tried".into(),
+        settings: Settings::default(),
+        limits: Limits::default(),
+        isolation: Isolation::Call,
+    }
+}
+
+pub(crate) fn plugin(sandbox: &Sandbox, bytes: &[u8]) -> Plugin {
+    sandbox.plugin(&admit(sandbox, bytes), options())
+}
+
+/// The plugin's only hook of the catalogue.
+pub(crate) fn only_function(plugin: &Plugin) -> FunctionId {
+    let mut found = Catalogue::embedded()
+        .hooks()
+        .filter_map(|hook| plugin.function(hook.signature()));
+    found.next().expect("a hook of the catalogue")
+}
+
+pub(crate) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other} is no object"),
+    }
+}
+
+/// Arguments that fit every hook used here: each takes the keys it knows.
+pub(crate) fn arguments(url: &str) -> Map<String, Value> {
+    object(json!({
+        "url": url,
+        "org": "edX",
+        "context": {},
+        "user": {"username": "ada", "email": "ada@example.com", "is_active": true, "is_staff": false, "is_superuser": false},
+        "course_key": "course-v1:edX+DemoX+Demo_Course",
+        "mode": "audit",
+    }))
+}
+
+/// One call of the plugin's only hook.
+pub(crate) async fn call_within(plugin: &Plugin, url: &str, time: Duration) -> Result<Answer, CallFailure> {
+    let context = Arc::new(CallContext::default());
+    plugin
+        .call(only_function(plugin), &arguments(url), context, time)
+        .await
+}
+
+/// One call with all the time it may want.
+pub(crate) async fn call(plugin: &Plugin, url: &str) -> Result<Answer, CallFailure> {
+    call_within(plugin, url, AGES).await
+}
+
+/// The url that an about page's step changed.
+pub(crate) fn new_url(answer: Result<Answer, CallFailure>) -> String {
+    match answer {
+        Ok(Ok(outcome)) => outcome["proceed"]["url"].as_str().unwrap_or_default().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits for a condition, letting other tasks run.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < AGES, "waited too long until {what}");
+        tokio::task::yield_now().await;
+    }
+}

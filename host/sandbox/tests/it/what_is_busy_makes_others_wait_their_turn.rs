@@ -1,0 +1,119 @@
+//! Nobody takes every slot: calls queue, wait no longer than their time, and get room as soon as there is some.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookbox_sandbox::{CallFailure, Isolation, Limits, Plugin, PluginOptions, Sandbox};
+use tokio::task::JoinSet;
+
+use crate::support::{AGES, admit, call, call_within, options, prebuilt, sandbox, until, written};
+
+fn crowded(sandbox: &Sandbox, bytes: &[u8], concurrent_calls: usize, isolation: Isolation) -> Arc<Plugin> {
+    let limits = Limits {
+        concurrent_calls,
+        ..Limits::default()
+    };
+    Arc::new(sandbox.plugin(
+        &admit(sandbox, bytes),
+        PluginOptions {
+            limits,
+            isolation,
+            ..options()
+        },
+    ))
+}
+
+/// Starts calls that run side by side.
+fn start(
+    calls: &mut JoinSet<Result<hookbox_sandbox::Answer, CallFailure>>,
+    plugin: &Arc<Plugin>,
+    how_many: usize,
+) {
+    for _ in 0..how_many {
+        let plugin = Arc::clone(plugin);
+        calls.spawn(async move { call_within(&plugin, "/courses/course-v1:a+b+c/about", AGES * 3).await });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_calls_at_once_all_answer() {
+    let sandbox = sandbox();
+    for isolation in [Isolation::Call, Isolation::Reuse { max_calls: 20 }] {
+        for concurrent_calls in [2, 1_000] {
+            let about = crowded(
+                &sandbox,
+                &prebuilt("course-about-url"),
+                concurrent_calls,
+                isolation,
+            );
+            let mut calls = JoinSet::new();
+            start(&mut calls, &about, 200);
+            while let Some(answer) = calls.join_next().await {
+                answer.unwrap().unwrap().unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_turn_does_not_come_says_so() {
+    let sandbox = sandbox();
+    let busy = crowded(&sandbox, &written("sleeps-for-ever"), 1, Isolation::Call);
+    let (first, second) = tokio::join!(
+        call_within(&busy, "/", Duration::from_secs(1)),
+        call_within(&busy, "/", Duration::from_millis(50)),
+    );
+    assert_eq!(first.unwrap_err().code(), "time");
+    let second = second.unwrap_err();
+    assert!(matches!(second, CallFailure::Overloaded { .. }), "{second:?}");
+    assert!(second.to_string().contains("50 ms"), "{second}");
+}
+
+#[tokio::test]
+async fn a_full_plugin_leaves_room_for_others() {
+    let sandbox = sandbox();
+    let greedy = crowded(
+        &sandbox,
+        &written("eight-memories"),
+        Limits::default().concurrent_calls,
+        Isolation::Call,
+    );
+    let mut calls = JoinSet::new();
+    start(&mut calls, &greedy, 100);
+    if sandbox.pool_use().is_some() {
+        let most = Limits::default().concurrent_calls as u64;
+        until("it has all it can get", || {
+            sandbox
+                .pool_use()
+                .is_some_and(|pool| pool.component_instances == most)
+        })
+        .await;
+    }
+    let about = crowded(&sandbox, &prebuilt("course-about-url"), 32, Isolation::Call);
+    call(&about, "/").await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_idle_instance_gives_way_to_a_call_that_waits() {
+    let sandbox = sandbox();
+    let sleeps = crowded(&sandbox, &written("sleeps-for-ever"), 34, Isolation::Call);
+    let naps = crowded(
+        &sandbox,
+        &written("nap"),
+        30,
+        Isolation::Reuse { max_calls: 1_000 },
+    );
+    let about = crowded(&sandbox, &prebuilt("course-about-url"), 1, Isolation::Call);
+    let mut calls = JoinSet::new();
+    start(&mut calls, &sleeps, 34);
+    start(&mut calls, &naps, 30);
+    if sandbox.pool_use().is_some() {
+        until("every slot is taken", || {
+            sandbox
+                .pool_use()
+                .is_some_and(|pool| pool.component_instances == 64)
+        })
+        .await;
+    }
+    call_within(&about, "/", AGES / 2).await.unwrap().unwrap();
+}

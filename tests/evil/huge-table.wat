@@ -1,0 +1,9 @@
+;; Wants a table of a million elements before anything runs.
+;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
+(module
+  (memory (export "memory") 1)
+  (table 1000000 funcref)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func $run-filter (export "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0#run-filter")
+    (param $url i32) (param $url-len i32) (param $org i32) (param $org-len i32) (result i32)
+    (i32.const 0)))

@@ -1,0 +1,387 @@
+//! A folder with a configuration and components, the command run in it, and a server that ends with the test.
+
+use std::fmt::Display;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::http::{self, Answer};
+use super::{CATALOG_INFO, event};
+
+/// How long a condition may take before a test gives up. Far longer than any of them needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder that `hookbox` runs in; removed with its last user.
+#[derive(Clone)]
+pub(crate) struct Site {
+    folder: Arc<TempDir>,
+}
+
+impl Site {
+    /// A folder without a configuration.
+    pub(crate) fn empty() -> Self {
+        Self {
+            folder: Arc::new(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    /// A folder with this `hookbox.toml`.
+    pub(crate) fn new(configuration: &str) -> Self {
+        Self::empty().with("hookbox.toml", configuration)
+    }
+
+    /// The same with another file.
+    pub(crate) fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        std::fs::write(self.path().join(name), content).unwrap();
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where a server of this site keeps its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// The command in this folder, with none of the caller's own settings.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookbox"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HOOKBOX_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(self.command(arguments))
+    }
+
+    /// Starts a server and waits until it is ready.
+    pub(crate) fn serve(&self) -> Server {
+        self.serve_with(&[], &[])
+    }
+
+    /// The same with further arguments and environment variables.
+    pub(crate) fn serve_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.arg("--data").arg(self.data()).args(arguments);
+        command.envs(variables.iter().copied());
+        self.start(command)
+    }
+
+    /// Starts a server with a command of one's own.
+    pub(crate) fn start(&self, command: Command) -> Server {
+        Server::start(command, self.clone())
+    }
+}
+
+/// A child process that does not outlive its owner.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    /// Its standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Holds it to an exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+
+    /// Holds its standard error to each of these texts.
+    #[track_caller]
+    pub(crate) fn explains<T: AsRef<str>>(&self, texts: &[T]) {
+        contains_all(&self.stderr, texts, self.code);
+    }
+
+    /// Holds its standard output to each of these texts.
+    #[track_caller]
+    pub(crate) fn prints<T: AsRef<str>>(&self, texts: &[T]) {
+        contains_all(&self.stdout, texts, &self.stderr);
+    }
+}
+
+/// Holds a text to each of these.
+#[track_caller]
+pub(crate) fn contains_all<T: AsRef<str>>(text: &str, parts: &[T], about: impl std::fmt::Debug) {
+    for part in parts {
+        let part = part.as_ref();
+        assert!(text.contains(part), "no {part:?} in:\n{text}\n{about:?}");
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(mut command: Command) -> Ran {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut process = Process(child.unwrap());
+    let stdout = read_all(process.0.stdout.take().unwrap());
+    let stderr = read_all(process.0.stderr.take().unwrap());
+    // Both streams end when the process does.
+    let wait = |stream: Receiver<String>, name: &str| {
+        let text = stream.recv_timeout(PATIENCE);
+        text.unwrap_or_else(|_| panic!("{command:?} did not end its {name}"))
+    };
+    let (stdout, stderr) = (wait(stdout, "standard output"), wait(stderr, "standard error"));
+    let code = process.0.wait().unwrap().code();
+    Ran { code, stdout, stderr }
+}
+
+fn read_all(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = stream.read_to_end(&mut bytes);
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
+
+/// The lines a process wrote so far.
+#[derive(Default)]
+struct Lines {
+    written: Mutex<(Vec<String>, bool)>,
+    changed: Condvar,
+}
+
+impl Lines {
+    fn follow(stream: impl Read + Send + 'static) -> Arc<Self> {
+        let lines = Arc::new(Self::default());
+        let kept = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                kept.written.lock().unwrap().0.push(line);
+                kept.changed.notify_all();
+            }
+            kept.written.lock().unwrap().1 = true;
+            kept.changed.notify_all();
+        });
+        lines
+    }
+
+    /// Waits until `enough` finds what it looks for. `None` when the process ends, or takes too long, before.
+    fn wait<T>(&self, enough: impl Fn(&[String], bool) -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut written = self.written.lock().unwrap();
+        loop {
+            if let Some(found) = enough(&written.0, written.1) {
+                return Some(found);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if written.1 || left.is_zero() {
+                return None;
+            }
+            written = self.changed.wait_timeout(written, left).unwrap().0;
+        }
+    }
+
+    fn text(&self) -> String {
+        self.written.lock().unwrap().0.join("\n")
+    }
+}
+
+/// A running server. It is killed when the test ends.
+pub(crate) struct Server {
+    process: Process,
+    url: String,
+    output: Arc<Lines>,
+    log: Arc<Lines>,
+    _site: Site,
+}
+
+impl Server {
+    fn start(mut command: Command, site: Site) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut process = Process(child.unwrap());
+        let output = Lines::follow(process.0.stdout.take().unwrap());
+        let log = Lines::follow(process.0.stderr.take().unwrap());
+        let url = output.wait(|lines, _| {
+            let ready = "hookbox is ready on ";
+            lines
+                .iter()
+                .find_map(|line| line.strip_prefix(ready).map(str::to_owned))
+        });
+        let url = url.unwrap_or_else(|| panic!("the server did not become ready:\n{}", log.text()));
+        Self {
+            process,
+            url,
+            output,
+            log,
+            _site: site,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// One request.
+    #[track_caller]
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Answer {
+        let url = format!("{}{path}", self.url);
+        http::send(method, &url, headers, body.as_ref())
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], "")
+    }
+
+    /// Calls a filter.
+    #[track_caller]
+    pub(crate) fn filter(&self, filter_type: &str, kwargs: &Value) -> Answer {
+        let path = format!("/hooks/filters/{filter_type}");
+        self.send(
+            "POST",
+            &path,
+            &[("content-type", "application/json")],
+            kwargs.to_string(),
+        )
+    }
+
+    /// Calls a filter from another thread.
+    pub(crate) fn filter_later(
+        &self,
+        filter_type: &str,
+        kwargs: &Value,
+    ) -> thread::JoinHandle<Result<Answer, ureq::Error>> {
+        let (url, body) = (
+            format!("{}/hooks/filters/{filter_type}", self.url),
+            kwargs.to_string(),
+        );
+        thread::spawn(move || {
+            http::send(
+                "POST",
+                &url,
+                &[("content-type", "application/json")],
+                body.as_bytes(),
+            )
+        })
+    }
+
+    /// Posts a structured CloudEvent.
+    #[track_caller]
+    pub(crate) fn post_event(&self, event: &Value) -> Answer {
+        let headers = [("content-type", "application/cloudevents+json")];
+        self.send("POST", "/hooks/events", &headers, event.to_string())
+    }
+
+    /// Posts a change of a course's catalogue information.
+    #[track_caller]
+    pub(crate) fn post_catalog_info(&self, course_key: &str) {
+        let answer = self.post_event(&event("1", CATALOG_INFO, &super::catalog_info(course_key)));
+        assert_eq!(
+            answer.json(202)["accepted"][0]["receivers"],
+            json!(1),
+            "{answer:?}"
+        );
+    }
+
+    /// The value of one series in `/metrics`; 0 when it is not there.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let text = self.get("/metrics").body;
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{value}\""))
+            .collect();
+        let wanted = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
+        };
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        text.lines().filter(wanted).map(value).sum()
+    }
+
+    /// Asks the server until the answer is right.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, right: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !right(self) {
+            assert!(Instant::now() < deadline, "{what}: still not\n{}", self.log());
+            thread::yield_now();
+        }
+    }
+
+    /// What the server logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until `count` lines of the log hold all of `parts`; answers with the last of them.
+    #[track_caller]
+    pub(crate) fn logs<T: AsRef<str> + Display>(&self, count: usize, parts: &[T]) -> String {
+        let line = self.log.wait(|lines, _| {
+            let fits = |line: &&String| parts.iter().all(|part| line.contains(part.as_ref()));
+            lines.iter().filter(fits).nth(count - 1).cloned()
+        });
+        line.unwrap_or_else(|| {
+            let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            panic!("not {count} lines with {parts:?} in:\n{}", self.log())
+        })
+    }
+
+    /// Asks the server to stop, as an init system does.
+    pub(crate) fn terminate(&self) {
+        let id = self.process.0.id().to_string();
+        let killed = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &id])
+            .status();
+        assert!(killed.unwrap().success());
+    }
+
+    /// Waits until the server has ended; answers with its exit code and its log.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        let ended = |stream: &Lines| stream.wait(|_, ended| ended.then_some(())).is_some();
+        assert!(
+            ended(&self.output) && ended(&self.log),
+            "still running:\n{}",
+            self.log()
+        );
+        let code = self.process.0.wait().unwrap().code();
+        (code, self.log())
+    }
+}
