@@ -19,9 +19,7 @@ fn site(plugin: &str, filter: &str) -> Site {
 
 /// A url that ends `test-panic` as asked and that `course-about-url` moves.
 fn url(end: &str) -> Value {
-    about(&format!(
-        "https://lms.example.com/{end}/course-v1:edX+DemoX+Demo_Course"
-    ))
+    about(&format!("https://lms.example.com/{end}/course-v1:edX+DemoX+Demo_Course"))
 }
 
 #[track_caller]
@@ -39,44 +37,24 @@ fn by_default_the_step_is_skipped_and_its_failure_reported() {
     let server = site("", "").serve();
     let answer = server.filter(ABOUT_URL, &url("panic")).json(200);
     assert_eq!(answer["outcome"], "completed");
-    assert_eq!(
-        answer["kwargs"]["url"],
-        "https://example.com/new_about_page/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(answer["kwargs"]["url"], "https://example.com/new_about_page/course-v1:edX+DemoX+Demo_Course");
     assert_eq!(steps(&answer), [("a-panic", "skipped"), ("b-url", "proceeded")]);
     is_a_panic(&answer["steps"][0]["failure"]);
-    server.logs(
-        1,
-        &[
-            "ERROR",
-            "plugin=\"a-panic\"",
-            "code=\"trap\"",
-            "skipped=true",
-            "the url was",
-        ],
-    );
+    server.logs(1, &["ERROR", "plugin=\"a-panic\"", "code=\"trap\"", "skipped=true", "the url was"]);
     server.logs(1, &["hookbox::plugin", "the url was"]);
 }
 
 #[test]
 fn without_failing_silently_the_answer_names_the_step_and_the_failure() {
     let server = site("", "fail_silently = false").serve();
-    let problem = server
-        .filter(ABOUT_URL, &url("panic"))
-        .problem(502, "step-failed");
+    let problem = server.filter(ABOUT_URL, &url("panic")).problem(502, "step-failed");
     assert_eq!(problem["step"], "a-panic");
     is_a_panic(&problem["failure"]);
     assert_eq!(steps(&problem), [("a-panic", "failed")]);
     let detail = problem["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("a-panic") && detail.contains("the plugin trapped"),
-        "{detail}"
-    );
+    assert!(detail.contains("a-panic") && detail.contains("the plugin trapped"), "{detail}");
     assert!(problem.get("kwargs").is_none());
-    server.logs(
-        1,
-        &["ERROR", "plugin=\"a-panic\"", "code=\"trap\"", "skipped=false"],
-    );
+    server.logs(1, &["ERROR", "plugin=\"a-panic\"", "code=\"trap\"", "skipped=false"]);
 
     let answer = server.filter(ABOUT_URL, &url("fine")).json(200);
     assert_eq!(steps(&answer), [("a-panic", "proceeded"), ("b-url", "proceeded")]);
@@ -85,21 +63,14 @@ fn without_failing_silently_the_answer_names_the_step_and_the_failure() {
 #[test]
 fn an_index_out_of_bounds_and_an_error_are_told_apart() {
     let server = site("", "fail_silently = false").serve();
-    let problem = server
-        .filter(ABOUT_URL, &url("index"))
-        .problem(502, "step-failed");
+    let problem = server.filter(ABOUT_URL, &url("index")).problem(502, "step-failed");
     assert_eq!(problem["failure"]["code"], "trap");
     let message = problem["failure"]["report"]["message"].as_str().unwrap();
     assert!(message.contains("index out of bounds"), "{problem}");
 
-    let problem = server
-        .filter(ABOUT_URL, &url("error"))
-        .problem(502, "step-failed");
+    let problem = server.filter(ABOUT_URL, &url("error")).problem(502, "step-failed");
     assert_eq!(problem["failure"]["code"], "error");
-    assert_eq!(
-        problem["failure"]["message"],
-        "the plugin answered with an error: asked to fail"
-    );
+    assert_eq!(problem["failure"]["message"], "the plugin answered with an error: asked to fail");
     assert!(problem["failure"].get("report").is_none(), "{problem}");
 }
 

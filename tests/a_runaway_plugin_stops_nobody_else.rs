@@ -8,49 +8,28 @@ fn a_loop_ends_at_the_time_limit() {
     let configuration = format!(
         "[plugins.endless]\ncomponent = \"endless.wasm\"\n[filters.\"{ABOUT_URL}\"]\nfail_silently = false"
     );
-    let server = Site::new(&configuration)
-        .with("endless.wasm", endless_filter())
-        .serve();
-    let problem = server
-        .filter(ABOUT_URL, &about(OLD_URL))
-        .problem(502, "step-failed");
+    let server = Site::new(&configuration).with("endless.wasm", endless_filter()).serve();
+    let problem = server.filter(ABOUT_URL, &about(OLD_URL)).problem(502, "step-failed");
     assert_eq!(problem["step"], "endless");
     assert_eq!(problem["failure"]["code"], "time");
     let report = &problem["failure"]["report"];
-    assert_eq!(
-        (&report["kind"], &report["limit"]),
-        (&"limit".into(), &"time".into())
-    );
+    assert_eq!((&report["kind"], &report["limit"]), (&"limit".into(), &"time".into()));
     let detail = report["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("100 ms allowed") && detail.contains("limits.time"),
-        "{detail}"
-    );
+    assert!(detail.contains("100 ms allowed") && detail.contains("limits.time"), "{detail}");
 }
 
 #[test]
 fn hunger_for_memory_ends_at_the_memory_limit() {
     let configuration =
         "[plugins.greedy]\ncomponent = \"greedy.wasm\"\nlimits = { memory = \"8MiB\", time = \"10s\" }";
-    let server = Site::new(configuration)
-        .with("greedy.wasm", greedy_filter())
-        .serve();
+    let server = Site::new(configuration).with("greedy.wasm", greedy_filter()).serve();
     let answer = server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     assert_eq!(steps(&answer), [("greedy", "skipped")]);
     let failure = &answer["steps"][0]["failure"];
     assert_eq!(failure["code"], "memory", "{failure}");
     let detail = failure["report"]["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("8388608 bytes allowed") && detail.contains("limits.memory"),
-        "{detail}"
-    );
-    assert_eq!(
-        server.metric(
-            "hookbox_limit_hits_total",
-            &[("plugin", "greedy"), ("limit", "memory")]
-        ),
-        1.0
-    );
+    assert!(detail.contains("8388608 bytes allowed") && detail.contains("limits.memory"), "{detail}");
+    assert_eq!(server.metric("hookbox_limit_hits_total", &[("plugin", "greedy"), ("limit", "memory")]), 1.0);
 }
 
 #[test]
@@ -64,9 +43,7 @@ fn other_filters_answer_while_loops_run() {
     );
     let site = Site::new(&configuration).with("endless.wasm", endless_filter());
     let server = site.with("url.wasm", sample("course-about-url")).serve();
-    let loops: Vec<_> = (0..8)
-        .map(|_| server.filter_later(ABOUT_URL, &about(OLD_URL)))
-        .collect();
+    let loops: Vec<_> = (0..8).map(|_| server.filter_later(ABOUT_URL, &about(OLD_URL))).collect();
     server.logs(loops.len(), &["work has begun", "plugin=\"endless\""]);
 
     for _ in 0..20 {

@@ -11,9 +11,7 @@ const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
 #[track_caller]
 fn refused(configuration: &str) -> Ran {
     let site = Site::new(configuration).with("url.wasm", sample("course-about-url"));
-    let site = site
-        .with("text.wasm", "no component")
-        .with("echo.wasm", echo_filter());
+    let site = site.with("text.wasm", "no component").with("echo.wasm", echo_filter());
     let ran = site.run(SERVE).exits(1);
     assert_eq!(ran.stdout, "", "it never was ready");
     assert!(ran.stderr.contains("error: "), "{ran:?}");
@@ -24,17 +22,9 @@ fn refused(configuration: &str) -> Ran {
 #[test]
 fn a_mistyped_key_is_named_with_the_nearest() {
     for (configuration, place, near) in [
-        (
-            "[server]\nlisten_on = \"127.0.0.1:1\"",
-            "server.listen_on",
-            "listen",
-        ),
+        ("[server]\nlisten_on = \"127.0.0.1:1\"", "server.listen_on", "listen"),
         ("[plugin.x]\ncomponent = \"url.wasm\"", "plugin", "plugins"),
-        (
-            "[plugins.course-about-url]\nsetings = {}",
-            "plugins.course-about-url.setings",
-            "settings",
-        ),
+        ("[plugins.course-about-url]\nsetings = {}", "plugins.course-about-url.setings", "settings"),
         (
             "[plugins.course-about-url]\nlimits = { tme = \"1s\" }",
             "plugins.course-about-url.limits.tme",
@@ -49,38 +39,17 @@ fn a_mistyped_key_is_named_with_the_nearest() {
 #[test]
 fn a_bad_value_is_named_with_what_it_must_be() {
     for (configuration, texts) in [
-        (
-            "[server]\nlisten = \"localhost\"",
-            ["server.listen", "127.0.0.1:8000"],
-        ),
-        (
-            "[server]\nevents_in_flight = 0",
-            ["server.events_in_flight", "at least 1"],
-        ),
-        (
-            "[plugins]\nsamples = \"no\"",
-            ["plugins.samples", "expected a boolean"],
-        ),
-        (
-            "[plugins.course-about-url]\nlimits = { time = \"soon\" }",
-            ["limits.time", "expected a duration"],
-        ),
-        (
-            "[plugins.course-about-url]\nlimits = { time = \"0s\" }",
-            ["limits.time", "from 1ms to 10m"],
-        ),
-        (
-            "[plugins.course-about-url]\nlimits = { memory = \"lots\" }",
-            ["limits.memory", "32MiB"],
-        ),
+        ("[server]\nlisten = \"localhost\"", ["server.listen", "127.0.0.1:8000"]),
+        ("[server]\nevents_in_flight = 0", ["server.events_in_flight", "at least 1"]),
+        ("[plugins]\nsamples = \"no\"", ["plugins.samples", "expected a boolean"]),
+        ("[plugins.course-about-url]\nlimits = { time = \"soon\" }", ["limits.time", "expected a duration"]),
+        ("[plugins.course-about-url]\nlimits = { time = \"0s\" }", ["limits.time", "from 1ms to 10m"]),
+        ("[plugins.course-about-url]\nlimits = { memory = \"lots\" }", ["limits.memory", "32MiB"]),
         (
             "[plugins.course-about-url]\non_failure = \"ignore\"",
             ["on_failure", "none of default, raise, skip"],
         ),
-        (
-            "[plugins.course-about-url]\nisolation = \"shared\"",
-            ["isolation", "none of call, reuse"],
-        ),
+        ("[plugins.course-about-url]\nisolation = \"shared\"", ["isolation", "none of call, reuse"]),
         (
             "[plugins.course-about-url]\nmax_calls = 5",
             ["plugins.course-about-url: max_calls", "isolation = \"reuse\""],
@@ -89,10 +58,7 @@ fn a_bad_value_is_named_with_what_it_must_be() {
             "[plugins.course-about-url]\nhooks = [\"x\"]",
             ["plugins.course-about-url: hooks", "no generic interface"],
         ),
-        (
-            "[plugins.course-about-url]\ngrants = [\"moon\"]",
-            ["plugins.course-about-url", "grant \"moon\""],
-        ),
+        ("[plugins.course-about-url]\ngrants = [\"moon\"]", ["plugins.course-about-url", "grant \"moon\""]),
         (
             "[plugins.course-about-url]\nsettings = { redirect_domain = \"https://x/\" }",
             [
@@ -156,26 +122,14 @@ fn a_filter_that_cannot_be_is_explained() {
     for (configuration, texts) in [
         (
             format!("[filters.\"{near}\"]\nfail_silently = false"),
-            vec![
-                near,
-                "no filter has that type",
-                "did you mean",
-                ABOUT_URL,
-                "`like`",
-            ],
+            vec![near, "no filter has that type", "did you mean", ABOUT_URL, "`like`"],
         ),
         (
             format!("[filters.\"org.example.v1\"]\nlike = \"{near}\""),
             vec!["org.example.v1", "like", "did you mean", ABOUT_URL],
         ),
-        (
-            "[filters.\"org.example.v1\"]\nlike = 5".into(),
-            vec!["org.example.v1", "like must be"],
-        ),
-        (
-            "[filters.org.openedx.x]\nfail_silently = false".into(),
-            vec!["filters.\"org\"", "in quotes"],
-        ),
+        ("[filters.\"org.example.v1\"]\nlike = 5".into(), vec!["org.example.v1", "like must be"]),
+        ("[filters.org.openedx.x]\nfail_silently = false".into(), vec!["filters.\"org\"", "in quotes"]),
         (
             format!("[filters.\"{ABOUT_URL}\"]\nfail_silently = \"false\""),
             vec![ABOUT_URL, "fail_silently must be true or false"],
@@ -238,8 +192,5 @@ fn a_port_that_is_taken_is_named_with_a_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ran = Site::empty().run(&["serve", "--listen", &address]).exits(1);
-    ran.explains(&[
-        &format!("cannot listen on {address}"),
-        "choose another with --listen or server.listen",
-    ]);
+    ran.explains(&[&format!("cannot listen on {address}"), "choose another with --listen or server.listen"]);
 }

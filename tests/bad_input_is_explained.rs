@@ -119,41 +119,17 @@ fn without(member: &str) -> Value {
 fn bad_filter_calls() -> Vec<Bad> {
     let fine = about(OLD_URL).to_string();
     vec![
-        to_filter(
-            "no content type",
-            fine.clone(),
-            415,
-            "unsupported-media-type",
-            &["application/json"],
-        )
-        .headers(&[]),
-        to_filter(
-            "a form",
-            "url=x",
-            415,
-            "unsupported-media-type",
-            &["application/json"],
-        )
-        .headers(&[("content-type", "application/x-www-form-urlencoded")]),
+        to_filter("no content type", fine.clone(), 415, "unsupported-media-type", &["application/json"])
+            .headers(&[]),
+        to_filter("a form", "url=x", 415, "unsupported-media-type", &["application/json"])
+            .headers(&[("content-type", "application/x-www-form-urlencoded")]),
         to_filter("text", fine, 415, "unsupported-media-type", &[])
             .headers(&[("content-type", "text/plain")]),
         to_filter("no body", "", 400, "invalid-json", &["line 1"]),
-        to_filter(
-            "no JSON",
-            "{\"url\": ",
-            400,
-            "invalid-json",
-            &["not JSON", "line 1 column 8"],
-        ),
+        to_filter("no JSON", "{\"url\": ", 400, "invalid-json", &["not JSON", "line 1 column 8"]),
         to_filter("two documents", "{} {}", 400, "invalid-json", &["trailing"]),
         to_filter("no UTF-8", &b"{\"url\": \"\xff\"}"[..], 400, "invalid-json", &[]),
-        to_filter(
-            "a list",
-            "[]",
-            422,
-            "not-an-object",
-            &["a JSON object", "an array"],
-        ),
+        to_filter("a list", "[]", 422, "not-an-object", &["a JSON object", "an array"]),
         to_filter("null", "null", 422, "not-an-object", &["null"]),
         to_filter(
             "a missing argument",
@@ -181,20 +157,8 @@ fn bad_filter_calls() -> Vec<Bad> {
         )
         .member("found", "null"),
         to_filter("deep nesting", nested(70), 422, "json-too-deep", &["64"]),
-        to_filter(
-            "very deep nesting",
-            nested(3_000),
-            400,
-            "invalid-json",
-            &["recursion limit"],
-        ),
-        to_filter(
-            "a large body",
-            vec![b' '; 9_000],
-            413,
-            "body-too-large",
-            &["server.body"],
-        ),
+        to_filter("very deep nesting", nested(3_000), 400, "invalid-json", &["recursion limit"]),
+        to_filter("a large body", vec![b' '; 9_000], 413, "body-too-large", &["server.body"]),
         to_path(
             "a filter that is not there",
             "POST",
@@ -220,14 +184,7 @@ fn bad_filter_calls() -> Vec<Bad> {
             "unknown-filter",
             &[],
         ),
-        to_path(
-            "a type that is no text",
-            "POST",
-            "/hooks/filters/%ff",
-            400,
-            "bad-path",
-            &["UTF-8"],
-        ),
+        to_path("a type that is no text", "POST", "/hooks/filters/%ff", 400, "bad-path", &["UTF-8"]),
     ]
 }
 
@@ -235,33 +192,12 @@ fn bad_events() -> Vec<Bad> {
     let mut ill_typed = event("1", CATALOG_INFO, &catalog_info(COURSE));
     ill_typed["data"]["catalog_info"]["schedule_data"]["start"] = json!("tomorrow");
     let mut incomplete = event("1", CATALOG_INFO, &catalog_info(COURSE));
-    incomplete["data"]["catalog_info"]
-        .as_object_mut()
-        .unwrap()
-        .shift_remove("course_key");
+    incomplete["data"]["catalog_info"].as_object_mut().unwrap().shift_remove("course_key");
     let deep: Value = serde_json::from_slice(&nested(70)).unwrap();
     vec![
-        to_events(
-            "no id",
-            &without("id"),
-            400,
-            "cloudevents-attribute-missing",
-            &["id"],
-        ),
-        to_events(
-            "no source",
-            &without("source"),
-            400,
-            "cloudevents-attribute-missing",
-            &["source"],
-        ),
-        to_events(
-            "no type",
-            &without("type"),
-            400,
-            "cloudevents-attribute-missing",
-            &["type"],
-        ),
+        to_events("no id", &without("id"), 400, "cloudevents-attribute-missing", &["id"]),
+        to_events("no source", &without("source"), 400, "cloudevents-attribute-missing", &["source"]),
+        to_events("no type", &without("type"), 400, "cloudevents-attribute-missing", &["type"]),
         to_events(
             "no specversion",
             &without("specversion"),
@@ -269,28 +205,10 @@ fn bad_events() -> Vec<Bad> {
             "cloudevents-attribute-missing",
             &["specversion"],
         ),
-        to_events(
-            "no data",
-            &without("data"),
-            400,
-            "cloudevents-data-missing",
-            &["data"],
-        ),
-        to_events(
-            "a list as an event",
-            &json!([]),
-            400,
-            "cloudevents-not-an-object",
-            &["an array"],
-        ),
-        to_events(
-            "an event as a batch",
-            &without(""),
-            400,
-            "cloudevents-not-a-batch",
-            &["an object"],
-        )
-        .headers(BATCH),
+        to_events("no data", &without("data"), 400, "cloudevents-data-missing", &["data"]),
+        to_events("a list as an event", &json!([]), 400, "cloudevents-not-an-object", &["an array"]),
+        to_events("an event as a batch", &without(""), 400, "cloudevents-not-a-batch", &["an object"])
+            .headers(BATCH),
         to_events(
             "no id in a batch",
             &json!([without(""), without("id")]),
@@ -307,28 +225,12 @@ fn bad_events() -> Vec<Bad> {
             &["data.catalog_info.schedule_data.start"],
         )
         .member("path", "data.catalog_info.schedule_data.start"),
-        to_events(
-            "incomplete data",
-            &incomplete,
-            422,
-            "event-data",
-            &["found nothing"],
-        )
-        .member("path", "data.catalog_info.course_key"),
-        to_events(
-            "deep data",
-            &event("1", CATALOG_INFO, &deep),
-            422,
-            "json-too-deep",
-            &["64"],
-        ),
+        to_events("incomplete data", &incomplete, 422, "event-data", &["found nothing"])
+            .member("path", "data.catalog_info.course_key"),
+        to_events("deep data", &event("1", CATALOG_INFO, &deep), 422, "json-too-deep", &["64"]),
         to_events(
             "an event that is not there",
-            &event(
-                "1",
-                "org.openedx.content_authoring.course.catalog_info.change.v1",
-                &json!({}),
-            ),
+            &event("1", "org.openedx.content_authoring.course.catalog_info.change.v1", &json!({})),
             404,
             "unknown-event",
             &["did you mean"],
@@ -341,13 +243,7 @@ fn bad_events() -> Vec<Bad> {
             "unknown-event",
             &[],
         ),
-        to_events(
-            "no JSON",
-            &Value::Null,
-            400,
-            "cloudevents-not-an-object",
-            &["null"],
-        ),
+        to_events("no JSON", &Value::Null, 400, "cloudevents-not-an-object", &["null"]),
         to_events(
             "binary without attributes",
             &catalog_info(COURSE),
@@ -366,51 +262,17 @@ fn bad_events() -> Vec<Bad> {
         .headers(&[("content-type", "application/cloudevents+avro")]),
         Bad {
             body: vec![b' '; 9_000],
-            ..to_events(
-                "a large body",
-                &Value::Null,
-                413,
-                "body-too-large",
-                &["server.body"],
-            )
+            ..to_events("a large body", &Value::Null, 413, "body-too-large", &["server.body"])
         },
     ]
 }
 
 fn bad_paths() -> Vec<Bad> {
     vec![
-        to_path(
-            "GET of a filter",
-            "GET",
-            &about_path(),
-            405,
-            "method-not-allowed",
-            &["Allow"],
-        ),
-        to_path(
-            "DELETE of a filter",
-            "DELETE",
-            &about_path(),
-            405,
-            "method-not-allowed",
-            &[],
-        ),
-        to_path(
-            "GET of events",
-            "GET",
-            "/hooks/events",
-            405,
-            "method-not-allowed",
-            &[],
-        ),
-        to_path(
-            "POST to the overview",
-            "POST",
-            "/hooks/",
-            405,
-            "method-not-allowed",
-            &[],
-        ),
+        to_path("GET of a filter", "GET", &about_path(), 405, "method-not-allowed", &["Allow"]),
+        to_path("DELETE of a filter", "DELETE", &about_path(), 405, "method-not-allowed", &[]),
+        to_path("GET of events", "GET", "/hooks/events", 405, "method-not-allowed", &[]),
+        to_path("POST to the overview", "POST", "/hooks/", 405, "method-not-allowed", &[]),
         to_path("an unknown path", "GET", "/admin", 404, "not-found", &["/admin"]),
         to_path("the root", "GET", "/", 404, "not-found", &[]),
         to_path(
@@ -422,14 +284,7 @@ fn bad_paths() -> Vec<Bad> {
             &["did you mean"],
         )
         .member("nearest", ABOUT_URL),
-        to_path(
-            "a hook that is no text",
-            "GET",
-            "/hooks/%ff",
-            400,
-            "bad-path",
-            &["UTF-8"],
-        ),
+        to_path("a hook that is no text", "GET", "/hooks/%ff", 400, "bad-path", &["UTF-8"]),
     ]
 }
 
@@ -482,17 +337,11 @@ fn of_a_path() {
 #[test]
 fn json_in_other_clothes_is_json() {
     let server = server();
-    for content_type in [
-        "application/json; charset=utf-8",
-        "Application/JSON",
-        "application/vnd.example+json",
-    ] {
-        let answer = server.send(
-            "POST",
-            &about_path(),
-            &[("content-type", content_type)],
-            about(OLD_URL).to_string(),
-        );
+    for content_type in
+        ["application/json; charset=utf-8", "Application/JSON", "application/vnd.example+json"]
+    {
+        let answer =
+            server.send("POST", &about_path(), &[("content-type", content_type)], about(OLD_URL).to_string());
         assert_eq!(answer.json(200)["kwargs"]["url"], NEW_URL, "{content_type}");
     }
 }

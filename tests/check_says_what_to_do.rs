@@ -23,13 +23,7 @@ const CORE_TYPE: &str = "(param i32 i32 i32 i32) (result i32)";
 /// The filter with a number where the contract has the url's text.
 fn with_a_number() -> Vec<u8> {
     let items = RIGHT.replace("func(url: string, org", "func(url: u32, org");
-    exporting(
-        ABOUT,
-        "1.0.0",
-        &items,
-        "run-filter",
-        "(param i32 i32 i32) (result i32)",
-    )
+    exporting(ABOUT, "1.0.0", &items, "run-filter", "(param i32 i32 i32) (result i32)")
 }
 
 /// The filter, with an import that no host offers.
@@ -39,44 +33,27 @@ fn with_a_shuttle() -> Vec<u8> {
     let module = format!(
         "(import \"moon:base/shuttle\" \"fly\" (func)) (func (export \"{ABOUT_INTERFACE}#run-filter\") {CORE_TYPE} unreachable)"
     );
-    of_world(
-        &packages,
-        &format!("import moon:base/shuttle; export {ABOUT_INTERFACE};"),
-        &module,
-    )
+    of_world(&packages, &format!("import moon:base/shuttle; export {ABOUT_INTERFACE};"), &module)
 }
 
 #[test]
 fn the_samples_fit() {
     for (name, interface) in [
-        (
-            "catalog-logger",
-            "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0",
-        ),
+        ("catalog-logger", "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0"),
         ("course-about-url", ABOUT_INTERFACE),
-        (
-            "enrollment-guard",
-            "openedx:filters/learning-course-enrollment-started-v1@1.0.0",
-        ),
+        ("enrollment-guard", "openedx:filters/learning-course-enrollment-started-v1@1.0.0"),
         ("test-panic", ABOUT_INTERFACE),
     ] {
         let site = Site::empty().with("plugin.wasm", sample(name));
         let ran = site.run(&["check", "plugin.wasm"]).exits(0);
-        ran.prints(&[
-            "fits: the host would run it",
-            &format!("{name} 1.0.0"),
-            interface,
-            "sha256:",
-        ]);
+        ran.prints(&["fits: the host would run it", &format!("{name} 1.0.0"), interface, "sha256:"]);
         let json = site.run(&["check", "plugin.wasm", "--json"]).exits(0).json();
         assert_eq!(json["fits"], true, "{json}");
         assert_eq!(json["problems"].as_array().unwrap().len(), 0, "{json}");
         assert_eq!(json["metadata"]["name"], name, "{json}");
         let exports = json["exports"].as_array().unwrap();
         assert!(
-            exports
-                .iter()
-                .any(|export| export["interface"] == interface && export["role"] == "hook"),
+            exports.iter().any(|export| export["interface"] == interface && export["role"] == "hook"),
             "{json}"
         );
     }
@@ -86,18 +63,8 @@ fn the_samples_fit() {
 fn what_does_not_fit_is_explained() {
     let whole = sample("course-about-url");
     for (what, component, code, says) in [
-        (
-            "text",
-            b"not a component".to_vec(),
-            "not-wasm",
-            vec!["a WebAssembly component", "no WebAssembly"],
-        ),
-        (
-            "text format",
-            b"(component)".to_vec(),
-            "not-wasm",
-            vec!["text format"],
-        ),
+        ("text", b"not a component".to_vec(), "not-wasm", vec!["a WebAssembly component", "no WebAssembly"]),
+        ("text format", b"(component)".to_vec(), "not-wasm", vec!["text format"]),
         ("nothing", Vec::new(), "not-wasm", vec!["an empty file"]),
         (
             "a core module",
@@ -115,25 +82,13 @@ fn what_does_not_fit_is_explained() {
             "another type",
             with_a_number(),
             "type-mismatch",
-            vec![
-                ABOUT_INTERFACE,
-                "run-filter",
-                "url",
-                "string",
-                "u32",
-                "hookbox wit",
-            ],
+            vec![ABOUT_INTERFACE, "run-filter", "url", "string", "u32", "hookbox wit"],
         ),
         (
             "another function",
             exporting(ABOUT, "1.0.0", "filter: func();", "filter", ""),
             "missing-function",
-            vec![
-                ABOUT_INTERFACE,
-                "a function run-filter",
-                "found none",
-                "hookbox wit",
-            ],
+            vec![ABOUT_INTERFACE, "a function run-filter", "found none", "hookbox wit"],
         ),
         (
             "another major version",
@@ -143,13 +98,7 @@ fn what_does_not_fit_is_explained() {
         ),
         (
             "a hook that is not there",
-            exporting(
-                "learning-course-about-page-url-request-v1",
-                "1.0.0",
-                RIGHT,
-                "run-filter",
-                CORE_TYPE,
-            ),
+            exporting("learning-course-about-page-url-request-v1", "1.0.0", RIGHT, "run-filter", CORE_TYPE),
             "unknown-hook",
             vec!["learning-course-about-page-url-request-v1", "Did you mean", ABOUT],
         ),
@@ -185,53 +134,29 @@ fn what_does_not_fit_is_explained() {
 #[test]
 fn a_type_mismatch_is_placed_in_its_function() {
     let component = with_a_number();
-    let json = Site::empty()
-        .with("plugin.wasm", component)
-        .run(&["check", "--json", "plugin.wasm"])
-        .exits(1)
-        .json();
+    let json =
+        Site::empty().with("plugin.wasm", component).run(&["check", "--json", "plugin.wasm"]).exits(1).json();
     let problem = &json["problems"][0];
     assert_eq!(problem["interface"], ABOUT_INTERFACE, "{problem}");
     assert_eq!(problem["function"], "run-filter", "{problem}");
     assert_eq!(problem["place"], "parameter url", "{problem}");
-    assert_eq!(
-        (&problem["expected"], &problem["found"]),
-        (&"string".into(), &"u32".into()),
-        "{problem}"
-    );
+    assert_eq!((&problem["expected"], &problem["found"]), (&"string".into(), &"u32".into()), "{problem}");
 }
 
 #[test]
 fn a_bad_setting_is_found_by_trying_the_plugin() {
     let site = Site::empty().with("plugin.wasm", sample("course-about-url"));
-    let good = [
-        "check",
-        "plugin.wasm",
-        "--setting",
-        "path=about",
-        "--setting",
-        "redirect_domain=site.example",
-    ];
+    let good =
+        ["check", "plugin.wasm", "--setting", "path=about", "--setting", "redirect_domain=site.example"];
     site.run(&good).exits(0);
-    let bad = site
-        .run(&["check", "plugin.wasm", "--setting", "redirect_domain=https://x/"])
-        .exits(1);
+    let bad = site.run(&["check", "plugin.wasm", "--setting", "redirect_domain=https://x/"]).exits(1);
     bad.prints(&["does not fit:", "[trial]", "\"https://x/\" is not a host name"]);
-    let json = site
-        .run(&["check", "plugin.wasm", "--json", "--setting", "colour=red"])
-        .exits(1)
-        .json();
+    let json = site.run(&["check", "plugin.wasm", "--json", "--setting", "colour=red"]).exits(1).json();
     assert_eq!(json["trial"]["code"], "settings", "{json}");
-    assert!(
-        json["trial"]["message"].as_str().unwrap().contains("colour"),
-        "{json}"
-    );
+    assert!(json["trial"]["message"].as_str().unwrap().contains("colour"), "{json}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    Site::empty()
-        .run(&["check", "none.wasm"])
-        .exits(1)
-        .explains(&["none.wasm", "No such file"]);
+    Site::empty().run(&["check", "none.wasm"]).exits(1).explains(&["none.wasm", "No such file"]);
 }

@@ -14,15 +14,9 @@ use crate::support::{
 fn hooks_list_shows_the_catalogue_and_who_takes_it() {
     let site = Site::empty();
     let ran = site.run(&["hooks", "list"]).exits(0);
-    ran.prints(&[
-        "118 hooks: 43 filters (openedx-filters ",
-        "75 events (openedx-events ",
-    ]);
+    ran.prints(&["118 hooks: 43 filters (openedx-filters ", "75 events (openedx-events "]);
     let line = |hook: &str| {
-        ran.stdout
-            .lines()
-            .find(|line| line.split_whitespace().nth(1) == Some(hook))
-            .unwrap_or_default()
+        ran.stdout.lines().find(|line| line.split_whitespace().nth(1) == Some(hook)).unwrap_or_default()
     };
     assert!(
         line(ABOUT_URL).starts_with("filter") && line(ABOUT_URL).ends_with("course-about-url"),
@@ -34,10 +28,7 @@ fn hooks_list_shows_the_catalogue_and_who_takes_it() {
     );
 
     let types = |arguments: &[&str]| -> Vec<String> {
-        let list = site
-            .run(&[&["hooks", "list", "--json"], arguments].concat())
-            .exits(0)
-            .json();
+        let list = site.run(&[&["hooks", "list", "--json"], arguments].concat()).exits(0).json();
         let hooks = list.as_array().unwrap().iter();
         hooks
             .filter(|hook| hook.get("like").is_none())
@@ -48,10 +39,7 @@ fn hooks_list_shows_the_catalogue_and_who_takes_it() {
     assert_eq!(types(&["--kind", "filter"]).len(), 43);
     assert_eq!(types(&["--kind", "event"]).len(), 75);
     assert_eq!(types(&["--live"]), [ENROLLMENT, ABOUT_URL, CATALOG_INFO]);
-    assert!(
-        !site.path().join("hookbox-data").exists(),
-        "a question leaves nothing behind"
-    );
+    assert!(!site.path().join("hookbox-data").exists(), "a question leaves nothing behind");
 }
 
 #[test]
@@ -68,18 +56,10 @@ fn hooks_show_says_why_each_step_is_there() {
         "on failure: raise",
         "gone does not run: no live plugin has that name",
     ]);
-    let render = site
-        .run(&["hooks", "show", crate::support::ABOUT_RENDER])
-        .exits(0);
-    render.prints(&[
-        &format!("behaves like   {ABOUT_URL}"),
-        "1. mine 1.0.0: it exports openedx:filters/",
-    ]);
+    let render = site.run(&["hooks", "show", crate::support::ABOUT_RENDER]).exits(0);
+    render.prints(&[&format!("behaves like   {ABOUT_URL}"), "1. mine 1.0.0: it exports openedx:filters/"]);
     let json = site.run(&["hooks", "show", ABOUT_URL, "--json"]).exits(0).json();
-    assert_eq!(
-        json["plugins"][0]["reason"], "number 2 of the configured pipeline",
-        "{json}"
-    );
+    assert_eq!(json["plugins"][0]["reason"], "number 2 of the configured pipeline", "{json}");
     assert_eq!(json["missing"][0]["plugin"], "gone", "{json}");
 }
 
@@ -88,43 +68,22 @@ fn an_unknown_type_is_answered_with_the_nearest() {
     let site = Site::empty();
     let near = "org.openedx.learning.course_about.page.url.request.v1";
     let hint = format!("did you mean {ABOUT_URL}?");
-    site.run(&["hooks", "show", near])
-        .exits(1)
-        .explains(&[near, &hint]);
-    site.run(&["filter", "run", near, "--args", "{}"])
-        .exits(1)
-        .explains(&[near, &hint]);
+    site.run(&["hooks", "show", near]).exits(1).explains(&[near, &hint]);
+    site.run(&["filter", "run", near, "--args", "{}"]).exits(1).explains(&[near, &hint]);
 }
 
 #[test]
 fn filter_run_runs_the_configured_pipeline() {
     let site = Site::new("[plugins.enrollment-guard]\nsettings = { modes = \"honor\" }")
         .with("about.json", about(OLD_URL).to_string());
-    let ran = site
-        .run(&["filter", "run", ABOUT_URL, "--args", "@about.json"])
-        .exits(0);
-    ran.prints(&[
-        "course-about-url 1.0.0: proceeded",
-        "changed url",
-        "completed",
-        NEW_URL,
-    ]);
-    let json = site
-        .run(&["filter", "run", ABOUT_URL, "--json", "--args", "@about.json"])
-        .exits(0)
-        .json();
+    let ran = site.run(&["filter", "run", ABOUT_URL, "--args", "@about.json"]).exits(0);
+    ran.prints(&["course-about-url 1.0.0: proceeded", "changed url", "completed", NEW_URL]);
+    let json = site.run(&["filter", "run", ABOUT_URL, "--json", "--args", "@about.json"]).exits(0).json();
     assert_eq!(json["kwargs"], json!({"url": NEW_URL, "org": "edX"}));
     assert_eq!(steps(&json), [("course-about-url", "proceeded")]);
 
     let json = site
-        .run(&[
-            "filter",
-            "run",
-            ENROLLMENT,
-            "--json",
-            "--args",
-            &enrollment("audit").to_string(),
-        ])
+        .run(&["filter", "run", ENROLLMENT, "--json", "--args", &enrollment("audit").to_string()])
         .exits(0)
         .json();
     assert_eq!(
@@ -140,41 +99,18 @@ fn filter_run_tries_components_with_settings() {
         .with("My_Plugin.wasm", sample("course-about-url"));
     let arguments = about(OLD_URL).to_string();
     let run = |more: &[&str]| {
-        site.run(
-            &[
-                &["filter", "run", ABOUT_URL, "--json", "--args", &arguments],
-                more,
-            ]
-            .concat(),
-        )
+        site.run(&[&["filter", "run", ABOUT_URL, "--json", "--args", &arguments], more].concat())
     };
-    let json = run(&["--component", "My_Plugin.wasm", "--setting", "path=tried"])
-        .exits(0)
-        .json();
+    let json = run(&["--component", "My_Plugin.wasm", "--setting", "path=tried"]).exits(0).json();
     assert_eq!(steps(&json), [("my-plugin", "proceeded")], "{json}");
-    assert_eq!(
-        json["kwargs"]["url"],
-        "https://example.com/tried/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(json["kwargs"]["url"], "https://example.com/tried/course-v1:edX+DemoX+Demo_Course");
 
     let site = site.with("generic.wasm", counting_filter());
     let run = |more: &[&str]| {
-        site.run(
-            &[
-                &["filter", "run", ABOUT_URL, "--json", "--args", &arguments],
-                more,
-            ]
-            .concat(),
-        )
+        site.run(&[&["filter", "run", ABOUT_URL, "--json", "--args", &arguments], more].concat())
     };
-    let json = run(&["--component", "My_Plugin.wasm", "--component", "generic.wasm"])
-        .exits(0)
-        .json();
-    assert_eq!(
-        steps(&json),
-        [("generic", "proceeded"), ("my-plugin", "proceeded")],
-        "{json}"
-    );
+    let json = run(&["--component", "My_Plugin.wasm", "--component", "generic.wasm"]).exits(0).json();
+    assert_eq!(steps(&json), [("generic", "proceeded"), ("my-plugin", "proceeded")], "{json}");
     assert_eq!(json["kwargs"]["count"], 1, "{json}");
 
     run(&["--component", "My_Plugin.wasm", "--setting", "path"])
@@ -189,14 +125,7 @@ fn filter_run_says_what_failed() {
     ));
     let site = site.with("fragile.wasm", sample("test-panic"));
     let run = |arguments: &Value, more: &[&str]| {
-        site.run(
-            &[
-                &["filter", "run", ABOUT_URL, "--args", &arguments.to_string()],
-                more,
-            ]
-            .concat(),
-        )
-        .exits(1)
+        site.run(&[&["filter", "run", ABOUT_URL, "--args", &arguments.to_string()], more].concat()).exits(1)
     };
     run(&about("/panic"), &[]).explains(&["step fragile failed: the plugin trapped", "the url was /panic"]);
     let json = run(&about("/panic"), &["--json"]).json();
@@ -205,21 +134,10 @@ fn filter_run_says_what_failed() {
         (&"failed".into(), &"fragile".into(), &"trap".into())
     );
     let missing = run(&json!({"url": "/"}), &[]);
-    assert_eq!(
-        missing
-            .stderr
-            .matches("org: expected a string, found nothing")
-            .count(),
-        1,
-        "{missing:?}"
-    );
+    assert_eq!(missing.stderr.matches("org: expected a string, found nothing").count(), 1, "{missing:?}");
     run(&json!([]), &[]).explains(&["--args must be a JSON object"]);
-    site.run(&["filter", "run", ABOUT_URL, "--args", "{"])
-        .exits(1)
-        .explains(&["--args is not JSON"]);
-    site.run(&["filter", "run", ABOUT_URL, "--args", "@none.json"])
-        .exits(1)
-        .explains(&["none.json"]);
+    site.run(&["filter", "run", ABOUT_URL, "--args", "{"]).exits(1).explains(&["--args is not JSON"]);
+    site.run(&["filter", "run", ABOUT_URL, "--args", "@none.json"]).exits(1).explains(&["none.json"]);
 }
 
 #[test]
@@ -229,16 +147,8 @@ fn event_send_reaches_a_running_server() {
     let data = catalog_info(COURSE).to_string();
     let send =
         |more: &[&str]| site.run(&[&["event", "send", CATALOG_INFO, "--url", server.url()], more].concat());
-    send(&["--data", &data])
-        .exits(0)
-        .prints(&["accepted", "1 receiver"]);
-    server.logs(
-        1,
-        &[
-            &format!("{COURSE} has been updated!"),
-            "plugin=\"catalog-logger\"",
-        ],
-    );
+    send(&["--data", &data]).exits(0).prints(&["accepted", "1 receiver"]);
+    server.logs(1, &[&format!("{COURSE} has been updated!"), "plugin=\"catalog-logger\""]);
 
     let id = "7a2bd6de-3b4a-4f1d-9c3e-0d6b7c1f2a10";
     let json = send(&["--data", &data, "--json", "--id", id]).exits(0).json();
@@ -249,15 +159,7 @@ fn event_send_reaches_a_running_server() {
         .exits(1)
         .explains(&["--data does not fit the event", "catalog_info.course_key"]);
     let unknown = site
-        .run(&[
-            "event",
-            "send",
-            "org.openedx.nothing.v1",
-            "--data",
-            "{}",
-            "--url",
-            server.url(),
-        ])
+        .run(&["event", "send", "org.openedx.nothing.v1", "--data", "{}", "--url", server.url()])
         .exits(1);
     unknown.explains(&["404", "org.openedx.nothing.v1"]);
 }
@@ -275,30 +177,19 @@ fn event_send_without_a_server_says_how_to_start_one() {
         "--url",
         url,
     ]);
-    ran.exits(1)
-        .explains(&[url, "is the server running?", "hookbox serve"]);
+    ran.exits(1).explains(&[url, "is the server running?", "hookbox serve"]);
 }
 
 #[test]
 fn wit_writes_packages_that_can_be_parsed() {
     let site = Site::empty();
-    site.run(&["wit", "out/wit"])
-        .exits(0)
-        .prints(&["files written to out/wit"]);
+    site.run(&["wit", "out/wit"]).exits(0).prints(&["files written to out/wit"]);
     let mut resolve = wit_parser::Resolve::default();
     for folder in WIT_FOLDERS {
-        resolve
-            .push_dir(site.path().join("out/wit").join(folder))
-            .unwrap();
+        resolve.push_dir(site.path().join("out/wit").join(folder)).unwrap();
     }
-    let package = |name: &str| {
-        resolve
-            .packages
-            .iter()
-            .find(|(_, package)| package.name.to_string() == name)
-            .unwrap()
-            .1
-    };
+    let package =
+        |name: &str| resolve.packages.iter().find(|(_, package)| package.name.to_string() == name).unwrap().1;
     let hooks = |package: &wit_parser::Package| {
         let names = package.interfaces.keys();
         names.filter(|name| !name.ends_with("-types")).count()
@@ -320,10 +211,7 @@ fn usage_errors_exit_with_2() {
         (&["check"], "FILE.wasm"),
         (&["hooks"], "list"),
         (&["filter", "run", ABOUT_URL], "--args"),
-        (
-            &["filter", "run", ABOUT_URL, "--args", "{}", "--setting", "a=b"],
-            "--component",
-        ),
+        (&["filter", "run", ABOUT_URL, "--args", "{}", "--setting", "a=b"], "--component"),
         (&["event", "send", CATALOG_INFO], "--data"),
     ] {
         let ran = site.run(arguments).exits(2);

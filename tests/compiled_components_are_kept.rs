@@ -39,10 +39,7 @@ fn a_damaged_file_is_compiled_again() {
     }
     assert_eq!(damaged, 3.0);
     let server = site.serve();
-    assert_eq!(
-        (compiled(&server, "damaged"), compiled(&server, "hit")),
-        (damaged, 0.0)
-    );
+    assert_eq!((compiled(&server, "damaged"), compiled(&server, "hit")), (damaged, 0.0));
     answers(&server);
     drop(server);
     assert_eq!(compiled(&site.serve(), "hit"), 3.0);

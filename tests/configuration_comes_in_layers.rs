@@ -20,24 +20,15 @@ const KEY: &str = "course-v1:edX+DemoX+Demo_Course";
 
 #[test]
 fn settings_of_the_file_reach_the_plugin() {
-    assert_eq!(
-        moved_to(&site().serve()),
-        format!("https://file.example/about/{KEY}")
-    );
+    assert_eq!(moved_to(&site().serve()), format!("https://file.example/about/{KEY}"));
 }
 
 #[test]
 fn the_environments_overlay_replaces_single_values() {
     let server = site().serve_with(&["--environment", "production"], &[]);
-    assert_eq!(
-        moved_to(&server),
-        format!("https://production.example/about/{KEY}")
-    );
+    assert_eq!(moved_to(&server), format!("https://production.example/about/{KEY}"));
     let server = site().serve_with(&[], &[("HOOKBOX_ENVIRONMENT", "production")]);
-    assert_eq!(
-        moved_to(&server),
-        format!("https://production.example/about/{KEY}")
-    );
+    assert_eq!(moved_to(&server), format!("https://production.example/about/{KEY}"));
 }
 
 #[test]

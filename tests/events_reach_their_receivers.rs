@@ -31,20 +31,12 @@ fn each_event_of_a_batch_is_received() {
         event(ID, CATALOG_INFO, &catalog_info(first)),
         event("number two", CATALOG_INFO, &catalog_info(second)),
     ]);
-    let headers = [(
-        "content-type",
-        "application/cloudevents-batch+json; charset=utf-8",
-    )];
-    let answer = server
-        .send("POST", "/hooks/events", &headers, batch.to_string())
-        .json(202);
+    let headers = [("content-type", "application/cloudevents-batch+json; charset=utf-8")];
+    let answer = server.send("POST", "/hooks/events", &headers, batch.to_string()).json(202);
     let accepted = answer["accepted"].as_array().unwrap();
     assert_eq!(accepted.len(), 2, "{answer}");
     assert_eq!(accepted[0]["id"], ID);
-    assert_eq!(
-        accepted[1]["ce_id"], "number two",
-        "the id it was sent with is told: {answer}"
-    );
+    assert_eq!(accepted[1]["ce_id"], "number two", "the id it was sent with is told: {answer}");
     logged(&server, first);
     logged(&server, second);
 }
@@ -59,12 +51,7 @@ fn a_binary_event_is_received() {
         ("ce-type", CATALOG_INFO),
         ("content-type", "application/json"),
     ];
-    let answer = server.send(
-        "POST",
-        "/hooks/events",
-        &headers,
-        catalog_info(COURSE).to_string(),
-    );
+    let answer = server.send("POST", "/hooks/events", &headers, catalog_info(COURSE).to_string());
     assert_eq!(answer.json(202)["accepted"][0]["id"], ID);
     logged(&server, COURSE);
 }
@@ -105,19 +92,9 @@ fn a_receiver_that_traps_takes_nothing_from_another() {
     let site = site.with("trap.wasm", trapping_receiver());
     let server = site.with("logger.wasm", sample("catalog-logger")).serve();
     for number in 1..=2 {
-        let answer = server
-            .post_event(&event(ID, CATALOG_INFO, &catalog_info(COURSE)))
-            .json(202);
+        let answer = server.post_event(&event(ID, CATALOG_INFO, &catalog_info(COURSE))).json(202);
         assert_eq!(answer["accepted"][0]["receivers"], 2, "{answer}");
         server.logs(number, &[&format!("{COURSE} has been updated!")]);
-        server.logs(
-            number,
-            &[
-                "receiver failed",
-                "plugin=\"a-trap\"",
-                "code=\"trap\"",
-                "unreachable",
-            ],
-        );
+        server.logs(number, &["receiver failed", "plugin=\"a-trap\"", "code=\"trap\"", "unreachable"]);
     }
 }

@@ -9,21 +9,13 @@ use crate::support::{ABOUT_URL, OLD_URL, Server, Site, about, steps};
 fn counting(isolation: &str) -> Server {
     let configuration =
         format!("[plugins.counter]\ncomponent = \"counter.wasm\"\nhooks = [\"{ABOUT_URL}\"]\n{isolation}");
-    Site::new(&configuration)
-        .with("counter.wasm", counting_filter())
-        .serve()
+    Site::new(&configuration).with("counter.wasm", counting_filter()).serve()
 }
 
 /// How many calls the instance of each of these calls had had.
 fn counts(server: &Server, calls: usize) -> Vec<u64> {
-    let count = |answer: Value| {
-        answer["kwargs"]["count"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{answer}"))
-    };
-    (0..calls)
-        .map(|_| count(server.filter(ABOUT_URL, &about(OLD_URL)).json(200)))
-        .collect()
+    let count = |answer: Value| answer["kwargs"]["count"].as_u64().unwrap_or_else(|| panic!("{answer}"));
+    (0..calls).map(|_| count(server.filter(ABOUT_URL, &about(OLD_URL)).json(200))).collect()
 }
 
 #[test]
@@ -58,9 +50,7 @@ fn a_reused_instance_keeps_answering_correctly() {
 #[test]
 fn an_instance_that_trapped_is_not_used_again() {
     let configuration = "[plugins.fragile]\ncomponent = \"fragile.wasm\"\nisolation = \"reuse\"";
-    let server = Site::new(configuration)
-        .with("fragile.wasm", sample("test-panic"))
-        .serve();
+    let server = Site::new(configuration).with("fragile.wasm", sample("test-panic")).serve();
     for _ in 0..5 {
         let answer = server.filter(ABOUT_URL, &about("/panic")).json(200);
         assert_eq!(steps(&answer), [("fragile", "skipped")], "{answer}");

@@ -3,12 +3,7 @@
 //!
 //! `HOOKBOX_GUESTS` names another folder with the sample components than `guest-plugins/prebuilt`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test may stop at once"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at once")]
 
 mod a_failing_step_is_skipped_or_named;
 mod a_runaway_plugin_stops_nobody_else;

@@ -23,24 +23,15 @@ fn the_overview_holds_the_catalogue_and_the_live_plugins() {
     }
     let hooks = overview["hooks"].as_array().unwrap();
     let catalogued = hooks.iter().filter(|hook| hook.get("like").is_none());
-    assert_eq!(
-        catalogued.clone().filter(|hook| hook["kind"] == "filter").count(),
-        43
-    );
+    assert_eq!(catalogued.clone().filter(|hook| hook["kind"] == "filter").count(), 43);
     assert_eq!(catalogued.filter(|hook| hook["kind"] == "event").count(), 75);
-    let live: Vec<&str> = hooks
-        .iter()
-        .filter(|hook| hook["live"] == true)
-        .map(|hook| hook["type"].as_str().unwrap())
-        .collect();
+    let live: Vec<&str> =
+        hooks.iter().filter(|hook| hook["live"] == true).map(|hook| hook["type"].as_str().unwrap()).collect();
     assert_eq!(live, [ABOUT_RENDER, ENROLLMENT, ABOUT_URL, CATALOG_INFO]);
     assert_eq!(overview["warnings"], json!([]));
 
     let plugins = overview["plugins"].as_array().unwrap();
-    let names: Vec<&str> = plugins
-        .iter()
-        .map(|plugin| plugin["name"].as_str().unwrap())
-        .collect();
+    let names: Vec<&str> = plugins.iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["catalog-logger", "course-about-url", "enrollment-guard"]);
     assert_eq!(plugins[1]["origin"], "embedded sample");
     assert_eq!(plugins[1]["limits"]["filter_time_ms"], 100);
@@ -53,10 +44,7 @@ fn each_hook_says_what_it_takes_and_who_takes_it() {
 
     let about = server.get(&format!("/hooks/{ABOUT_URL}")).json(200);
     assert_eq!(&about, hook(&overview, ABOUT_URL));
-    assert_eq!(
-        about["upstream"],
-        "openedx_filters.learning.filters.CourseAboutPageURLRequested"
-    );
+    assert_eq!(about["upstream"], "openedx_filters.learning.filters.CourseAboutPageURLRequested");
     let interface = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
     assert_eq!(about["interface"], interface);
     assert_eq!(
@@ -76,22 +64,13 @@ fn each_hook_says_what_it_takes_and_who_takes_it() {
 
     assert_eq!(hook(&overview, ENROLLMENT)["fail_silently"], false);
     assert_eq!(
-        (
-            &hook(&overview, NO_STEPS)["live"],
-            &hook(&overview, NO_STEPS)["plugins"]
-        ),
+        (&hook(&overview, NO_STEPS)["live"], &hook(&overview, NO_STEPS)["plugins"]),
         (&json!(false), &json!([]))
     );
 
     let event = server.get(&format!("/hooks/{CATALOG_INFO}")).json(200);
-    assert_eq!(
-        (&event["kind"], event.get("fail_silently")),
-        (&json!("event"), None)
-    );
-    assert_eq!(
-        event["upstream"],
-        "openedx_events.content_authoring.signals.COURSE_CATALOG_INFO_CHANGED"
-    );
+    assert_eq!((&event["kind"], event.get("fail_silently")), (&json!("event"), None));
+    assert_eq!(event["upstream"], "openedx_events.content_authoring.signals.COURSE_CATALOG_INFO_CHANGED");
     assert_eq!(event["arguments"][0]["name"], "catalog_info");
     assert_eq!(event["plugins"][0]["plugin"], "catalog-logger");
 }

@@ -21,66 +21,38 @@ fn site(more: &str) -> Site {
 #[test]
 fn without_a_pipeline_every_plugin_of_the_hook_runs_by_name() {
     let answer = site("").serve().filter(ABOUT_URL, &about(OLD_URL)).json(200);
-    assert_eq!(
-        steps(&answer),
-        [("a-first", "proceeded"), ("b-second", "proceeded")]
-    );
-    assert_eq!(
-        answer["kwargs"]["url"],
-        "https://example.com/second/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(steps(&answer), [("a-first", "proceeded"), ("b-second", "proceeded")]);
+    assert_eq!(answer["kwargs"]["url"], "https://example.com/second/course-v1:edX+DemoX+Demo_Course");
     assert_eq!(answer["steps"][1]["changed"], json!(["url"]));
 }
 
 #[test]
 fn a_pipeline_has_exactly_its_steps_in_its_order() {
-    let both = site(&format!(
-        "[filters.\"{ABOUT_URL}\"]\npipeline = [\"b-second\", \"a-first\"]"
-    ))
-    .serve();
+    let both = site(&format!("[filters.\"{ABOUT_URL}\"]\npipeline = [\"b-second\", \"a-first\"]")).serve();
     let answer = both.filter(ABOUT_URL, &about(OLD_URL)).json(200);
-    assert_eq!(
-        steps(&answer),
-        [("b-second", "proceeded"), ("a-first", "proceeded")]
-    );
-    assert_eq!(
-        answer["kwargs"]["url"],
-        "https://example.com/first/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(steps(&answer), [("b-second", "proceeded"), ("a-first", "proceeded")]);
+    assert_eq!(answer["kwargs"]["url"], "https://example.com/first/course-v1:edX+DemoX+Demo_Course");
     // The other name has a pipeline of its own.
     let answer = both.filter(ABOUT_RENDER, &about(OLD_URL)).json(200);
-    assert_eq!(
-        steps(&answer),
-        [("a-first", "proceeded"), ("b-second", "proceeded")]
-    );
+    assert_eq!(steps(&answer), [("a-first", "proceeded"), ("b-second", "proceeded")]);
 
     // Upstream's short form: a list of steps is the pipeline.
     let one = site(&format!("[filters]\n\"{ABOUT_URL}\" = [\"b-second\"]")).serve();
-    assert_eq!(
-        steps(&one.filter(ABOUT_URL, &about(OLD_URL)).json(200)),
-        [("b-second", "proceeded")]
-    );
+    assert_eq!(steps(&one.filter(ABOUT_URL, &about(OLD_URL)).json(200)), [("b-second", "proceeded")]);
 
     let none = site(&format!("[filters.\"{ABOUT_URL}\"]\npipeline = []")).serve();
     let answer = none.filter(ABOUT_URL, &about(OLD_URL)).json(200);
-    assert_eq!(
-        answer,
-        json!({"outcome": "completed", "kwargs": about(OLD_URL), "steps": []})
-    );
+    assert_eq!(answer, json!({"outcome": "completed", "kwargs": about(OLD_URL), "steps": []}));
 }
 
 #[test]
 fn a_type_of_ones_own_behaves_like_a_catalogued_one() {
-    let server = site(&format!(
-        "[filters.\"org.example.page.v1\"]\nlike = \"{ABOUT_URL}\"\npipeline = [\"a-first\"]"
-    ))
-    .serve();
+    let server =
+        site(&format!("[filters.\"org.example.page.v1\"]\nlike = \"{ABOUT_URL}\"\npipeline = [\"a-first\"]"))
+            .serve();
     let answer = server.filter("org.example.page.v1", &about(OLD_URL)).json(200);
     assert_eq!(steps(&answer), [("a-first", "proceeded")]);
-    assert_eq!(
-        answer["kwargs"]["url"],
-        "https://example.com/first/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(answer["kwargs"]["url"], "https://example.com/first/course-v1:edX+DemoX+Demo_Course");
     let problem = server.filter("org.example.page.v1", &json!({"url": 1, "org": "edX"}));
     assert_eq!(problem.problem(422, "argument")["path"], "url");
 }
@@ -128,10 +100,7 @@ fn what_was_accumulated_before_a_halt_is_the_answer() {
     let answer = server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     assert_eq!(answer["outcome"], "halted");
     assert_eq!(steps(&answer), [("url", "proceeded"), ("halt", "halted")]);
-    assert_eq!(
-        answer["kwargs"]["url"],
-        "https://example.com/halt/course-v1:edX+DemoX+Demo_Course"
-    );
+    assert_eq!(answer["kwargs"]["url"], "https://example.com/halt/course-v1:edX+DemoX+Demo_Course");
 }
 
 #[test]
@@ -152,24 +121,15 @@ fn an_exception_of_the_filter_is_the_answer() {
     );
     assert!(answer.get("kwargs").is_none(), "{answer}");
     assert_eq!(steps(&answer), [("enrollment-guard", "raised")]);
-    assert!(
-        answer["steps"][0].get("failure").is_none(),
-        "an exception is no failure: {answer}"
-    );
+    assert!(answer["steps"][0].get("failure").is_none(), "an exception is no failure: {answer}");
 
     let answer = server.filter(ENROLLMENT, &enrollment("honor")).json(200);
-    assert_eq!(
-        (answer["outcome"].as_str(), &answer["kwargs"]),
-        (Some("completed"), &enrollment("honor"))
-    );
+    assert_eq!((answer["outcome"].as_str(), &answer["kwargs"]), (Some("completed"), &enrollment("honor")));
 }
 
 #[test]
 fn a_listed_plugin_that_is_not_live_is_skipped_with_a_warning_when_failing_silently() {
-    let server = site(&format!(
-        "[filters.\"{ABOUT_URL}\"]\npipeline = [\"a-frist\", \"b-second\"]"
-    ))
-    .serve();
+    let server = site(&format!("[filters.\"{ABOUT_URL}\"]\npipeline = [\"a-frist\", \"b-second\"]")).serve();
     let answer = server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     assert_eq!(steps(&answer), [("b-second", "proceeded")]);
 
@@ -177,11 +137,7 @@ fn a_listed_plugin_that_is_not_live_is_skipped_with_a_warning_when_failing_silen
     let hooks = overview["hooks"].as_array().unwrap();
     let hook = hooks.iter().find(|hook| hook["type"] == ABOUT_URL).unwrap();
     let reason = "no live plugin has that name; did you mean a-first?";
-    assert_eq!(
-        hook["missing"],
-        json!([{"plugin": "a-frist", "reason": reason}]),
-        "{hook}"
-    );
+    assert_eq!(hook["missing"], json!([{"plugin": "a-frist", "reason": reason}]), "{hook}");
     let warnings = overview["warnings"].as_array().unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let warning = warnings[0].as_str().unwrap();

@@ -12,18 +12,10 @@ fn both_names_of_the_about_page_filter_move_the_page() {
     for filter_type in [ABOUT_URL, ABOUT_RENDER] {
         let answer = server.filter(filter_type, &about(OLD_URL)).json(200);
         assert_eq!(answer["outcome"], "completed", "{filter_type}: {answer}");
-        assert_eq!(
-            answer["kwargs"],
-            json!({"url": NEW_URL, "org": "edX"}),
-            "{filter_type}"
-        );
+        assert_eq!(answer["kwargs"], json!({"url": NEW_URL, "org": "edX"}), "{filter_type}");
         assert!(answer.get("exception").is_none(), "{answer}");
 
-        assert_eq!(
-            steps(&answer),
-            [("course-about-url", "proceeded")],
-            "{filter_type}"
-        );
+        assert_eq!(steps(&answer), [("course-about-url", "proceeded")], "{filter_type}");
         let step = &answer["steps"][0];
         assert_eq!(step["changed"], json!(["url"]), "{step}");
         assert_eq!(step["version"], "1.0.0", "{step}");
@@ -48,10 +40,7 @@ fn a_url_without_a_course_key_stays_as_it_is() {
 fn a_filter_without_steps_returns_its_arguments() {
     let server = Site::empty().serve();
     let answer = server.filter(NO_STEPS, &json!({"url": OLD_URL})).json(200);
-    assert_eq!(
-        answer,
-        json!({"outcome": "completed", "kwargs": {"url": OLD_URL}, "steps": []})
-    );
+    assert_eq!(answer, json!({"outcome": "completed", "kwargs": {"url": OLD_URL}, "steps": []}));
 }
 
 #[test]
@@ -79,18 +68,10 @@ fn the_guard_without_settings_lets_everyone_enroll() {
 fn samples_are_left_out_when_the_configuration_says_so_or_names_other_plugins() {
     let without = Site::new("[plugins]\nsamples = false\n").serve();
     let answer = without.filter(ABOUT_URL, &about(OLD_URL)).json(200);
-    assert_eq!(
-        (steps(&answer), &answer["kwargs"]["url"]),
-        (vec![], &json!(OLD_URL))
-    );
+    assert_eq!((steps(&answer), &answer["kwargs"]["url"]), (vec![], &json!(OLD_URL)));
 
     let own = Site::new("[plugins.mine]\ncomponent = \"mine.wasm\"\n");
-    let own = own
-        .with("mine.wasm", crate::support::guest::sample("course-about-url"))
-        .serve();
+    let own = own.with("mine.wasm", crate::support::guest::sample("course-about-url")).serve();
     let answer = own.filter(ABOUT_URL, &about(OLD_URL)).json(200);
-    assert_eq!(
-        (steps(&answer), &answer["kwargs"]["url"]),
-        (vec![("mine", "proceeded")], &json!(NEW_URL))
-    );
+    assert_eq!((steps(&answer), &answer["kwargs"]["url"]), (vec![("mine", "proceeded")], &json!(NEW_URL)));
 }

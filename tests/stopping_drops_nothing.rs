@@ -14,10 +14,7 @@ fn an_idle_server_stops_at_once() {
     server.terminate();
     let (code, log) = server.ended();
     assert_eq!(code, Some(0), "{log}");
-    assert!(
-        log.contains("stopping") && log.lines().last().unwrap().contains("stopped"),
-        "{log}"
-    );
+    assert!(log.contains("stopping") && log.lines().last().unwrap().contains("stopped"), "{log}");
 }
 
 #[test]
@@ -40,9 +37,7 @@ fn a_call_in_flight_is_answered() {
 #[test]
 fn an_accepted_event_is_delivered() {
     let configuration = format!("[plugins.slow]\ncomponent = \"slow.wasm\"\n{AMPLE}");
-    let server = Site::new(&configuration)
-        .with("slow.wasm", slow_receiver())
-        .serve();
+    let server = Site::new(&configuration).with("slow.wasm", slow_receiver()).serve();
     server.post_catalog_info(COURSE);
     server.logs(1, &["work has begun"]);
     server.terminate();
@@ -56,17 +51,12 @@ fn a_call_that_outlasts_the_grace_does_not_keep_the_server() {
     let configuration = format!(
         "[server]\nshutdown_grace = \"200ms\"\n[plugins.endless]\ncomponent = \"endless.wasm\"\n{AMPLE}"
     );
-    let server = Site::new(&configuration)
-        .with("endless.wasm", endless_filter())
-        .serve();
+    let server = Site::new(&configuration).with("endless.wasm", endless_filter()).serve();
     let call = server.filter_later(ABOUT_URL, &about(OLD_URL));
     server.logs(1, &["work has begun"]);
     server.terminate();
     let (code, log) = server.ended();
     assert_eq!(code, Some(0), "{log}");
-    assert!(
-        log.contains("some requests did not end within the grace"),
-        "{log}"
-    );
+    assert!(log.contains("some requests did not end within the grace"), "{log}");
     assert!(call.join().unwrap().is_err());
 }

@@ -8,13 +8,8 @@ use wit_parser::{Resolve, WorldId};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The contract's packages, each after those it uses.
-pub(crate) const WIT_FOLDERS: [&str; 5] = [
-    "deps/wasi-config",
-    "deps/wasi-logging",
-    "hookbox",
-    "openedx-filters",
-    "openedx-events",
-];
+pub(crate) const WIT_FOLDERS: [&str; 5] =
+    ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"];
 
 /// The interface of the filter that `course-about-url` takes.
 pub(crate) const ABOUT_INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
@@ -23,10 +18,8 @@ const ANY_FILTER: &str = "hookbox:plugin/any-filter@1.0.0";
 
 /// A sample plugin's component.
 pub(crate) fn sample(name: &str) -> Vec<u8> {
-    let folder = std::env::var_os("HOOKBOX_GUESTS").map_or_else(
-        || PathBuf::from(ROOT).join("guest-plugins/prebuilt"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("HOOKBOX_GUESTS")
+        .map_or_else(|| PathBuf::from(ROOT).join("guest-plugins/prebuilt"), PathBuf::from);
     let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -171,11 +164,8 @@ pub(crate) fn component(interface: &str, functions: &str) -> Vec<u8> {
     );
     let module = wat::parse_str(text).unwrap();
     let mut resolve = contract();
-    let world = world(
-        &mut resolve,
-        &[],
-        &format!("include hookbox:plugin/plugin@1.0.0; export {interface};"),
-    );
+    let world =
+        world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; export {interface};"));
     encode(module, &resolve, world)
 }
 
@@ -192,9 +182,7 @@ pub(crate) fn of_world(packages: &[&str], items: &str, module: &str) -> Vec<u8> 
 fn contract() -> Resolve {
     let mut resolve = Resolve::default();
     for folder in WIT_FOLDERS {
-        resolve
-            .push_dir(PathBuf::from(ROOT).join("wit").join(folder))
-            .unwrap();
+        resolve.push_dir(PathBuf::from(ROOT).join("wit").join(folder)).unwrap();
     }
     resolve
 }

@@ -30,11 +30,7 @@ impl Answer {
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         let body = self.json(status);
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         assert_eq!(body["code"], code, "{self:?}");
         assert_eq!(body["status"], status, "{self:?}");
         assert_eq!(body["type"], format!("urn:hookbox:problem:{code}"), "{self:?}");

@@ -58,12 +58,5 @@ pub(crate) fn event(id: &str, event_type: &str, data: &Value) -> Value {
 /// The names and outcomes of an answer's steps.
 pub(crate) fn steps(answer: &Value) -> Vec<(&str, &str)> {
     let list = answer["steps"].as_array().expect("steps");
-    list.iter()
-        .map(|step| {
-            (
-                step["plugin"].as_str().unwrap(),
-                step["outcome"].as_str().unwrap(),
-            )
-        })
-        .collect()
+    list.iter().map(|step| (step["plugin"].as_str().unwrap(), step["outcome"].as_str().unwrap())).collect()
 }

@@ -27,9 +27,7 @@ pub(crate) struct Site {
 impl Site {
     /// A folder without a configuration.
     pub(crate) fn empty() -> Self {
-        Self {
-            folder: Arc::new(tempfile::tempdir().unwrap()),
-        }
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()) }
     }
 
     /// A folder with this `hookbox.toml`.
@@ -60,10 +58,7 @@ impl Site {
                 command.env_remove(name);
             }
         }
-        command
-            .args(arguments)
-            .current_dir(self.path())
-            .stdin(Stdio::null());
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command
     }
 
@@ -231,18 +226,10 @@ impl Server {
         let log = Lines::follow(process.0.stderr.take().unwrap());
         let url = output.wait(|lines, _| {
             let ready = "hookbox is ready on ";
-            lines
-                .iter()
-                .find_map(|line| line.strip_prefix(ready).map(str::to_owned))
+            lines.iter().find_map(|line| line.strip_prefix(ready).map(str::to_owned))
         });
         let url = url.unwrap_or_else(|| panic!("the server did not become ready:\n{}", log.text()));
-        Self {
-            process,
-            url,
-            output,
-            log,
-            _site: site,
-        }
+        Self { process, url, output, log, _site: site }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -273,12 +260,7 @@ impl Server {
     #[track_caller]
     pub(crate) fn filter(&self, filter_type: &str, kwargs: &Value) -> Answer {
         let path = format!("/hooks/filters/{filter_type}");
-        self.send(
-            "POST",
-            &path,
-            &[("content-type", "application/json")],
-            kwargs.to_string(),
-        )
+        self.send("POST", &path, &[("content-type", "application/json")], kwargs.to_string())
     }
 
     /// Calls a filter from another thread.
@@ -287,17 +269,9 @@ impl Server {
         filter_type: &str,
         kwargs: &Value,
     ) -> thread::JoinHandle<Result<Answer, ureq::Error>> {
-        let (url, body) = (
-            format!("{}/hooks/filters/{filter_type}", self.url),
-            kwargs.to_string(),
-        );
+        let (url, body) = (format!("{}/hooks/filters/{filter_type}", self.url), kwargs.to_string());
         thread::spawn(move || {
-            http::send(
-                "POST",
-                &url,
-                &[("content-type", "application/json")],
-                body.as_bytes(),
-            )
+            http::send("POST", &url, &[("content-type", "application/json")], body.as_bytes())
         })
     }
 
@@ -312,21 +286,14 @@ impl Server {
     #[track_caller]
     pub(crate) fn post_catalog_info(&self, course_key: &str) {
         let answer = self.post_event(&event("1", CATALOG_INFO, &super::catalog_info(course_key)));
-        assert_eq!(
-            answer.json(202)["accepted"][0]["receivers"],
-            json!(1),
-            "{answer:?}"
-        );
+        assert_eq!(answer.json(202)["accepted"][0]["receivers"], json!(1), "{answer:?}");
     }
 
     /// The value of one series in `/metrics`; 0 when it is not there.
     #[track_caller]
     pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let text = self.get("/metrics").body;
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(name, value)| format!("{name}=\"{value}\""))
-            .collect();
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
         let wanted = |line: &&str| {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
@@ -367,20 +334,14 @@ impl Server {
     /// Asks the server to stop, as an init system does.
     pub(crate) fn terminate(&self) {
         let id = self.process.0.id().to_string();
-        let killed = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &id])
-            .status();
+        let killed = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
         assert!(killed.unwrap().success());
     }
 
     /// Waits until the server has ended; answers with its exit code and its log.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let ended = |stream: &Lines| stream.wait(|_, ended| ended.then_some(())).is_some();
-        assert!(
-            ended(&self.output) && ended(&self.log),
-            "still running:\n{}",
-            self.log()
-        );
+        assert!(ended(&self.output) && ended(&self.log), "still running:\n{}", self.log());
         let code = self.process.0.wait().unwrap().code();
         (code, self.log())
     }

@@ -1,5 +1,7 @@
 //! An event receiver: logs the key of each course whose catalog information changed.
 
+use first_heap as _;
+
 wit_bindgen::generate!({
     inline: "
         package hookbox:catalog-logger;

@@ -4,6 +4,8 @@
 
 pub mod rule;
 
+use first_heap as _;
+
 wit_bindgen::generate!({
     inline: "
         package hookbox:course-about-url;
@@ -41,10 +43,7 @@ impl Filter for CourseAboutUrl {
     fn run_filter(url: String, _org: String) -> Result<Outcome, Failure> {
         report_panics();
         let settings = settings().map_err(Failure::Error)?;
-        Ok(Outcome::Proceed(Changes {
-            url: rule::about_url(&url, &settings),
-            org: None,
-        }))
+        Ok(Outcome::Proceed(Changes { url: rule::about_url(&url, &settings), org: None }))
     }
 }
 

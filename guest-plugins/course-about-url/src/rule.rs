@@ -14,10 +14,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            redirect_domain: "example.com".to_owned(),
-            path: "new_about_page".to_owned(),
-        }
+        Self { redirect_domain: "example.com".to_owned(), path: "new_about_page".to_owned() }
     }
 }
 
@@ -42,10 +39,7 @@ impl Settings {
 /// The new address, or `None` when `url` names no course.
 pub fn about_url(url: &str, settings: &Settings) -> Option<String> {
     let course_key = course_key(url)?;
-    Some(format!(
-        "https://{}/{}/{course_key}",
-        settings.redirect_domain, settings.path
-    ))
+    Some(format!("https://{}/{}/{course_key}", settings.redirect_domain, settings.path))
 }
 
 /// The first match of `course-v1:[^/]+`, the pattern that Open edX's own sample step searches with.

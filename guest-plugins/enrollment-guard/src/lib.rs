@@ -4,6 +4,8 @@
 
 pub mod rule;
 
+use first_heap as _;
+
 wit_bindgen::generate!({
     inline: "
         package hookbox:enrollment-guard;
@@ -48,11 +50,7 @@ impl Filter for EnrollmentGuard {
                 status_code: Some(403),
             })
         })?;
-        Ok(Outcome::Proceed(Changes {
-            user: None,
-            course_key: None,
-            mode: None,
-        }))
+        Ok(Outcome::Proceed(Changes { user: None, course_key: None, mode: None }))
     }
 }
 
@@ -66,10 +64,7 @@ impl lifecycle::Guest for EnrollmentGuard {
 
 /// The rule that the operator's settings make.
 fn rule() -> Result<Rule, String> {
-    Ok(Rule {
-        modes: list(MODES)?,
-        email_domains: list(EMAIL_DOMAINS)?,
-    })
+    Ok(Rule { modes: list(MODES)?, email_domains: list(EMAIL_DOMAINS)? })
 }
 
 fn list(key: &str) -> Result<Option<List>, String> {

@@ -23,18 +23,13 @@ impl Rule {
     pub fn from_json(json: &str) -> Result<Self, String> {
         let settings: Map<String, Value> =
             serde_json::from_str(json).map_err(|error| format!("settings: {error}"))?;
-        let mut rule = Self {
-            modes: None,
-            email_domains: None,
-        };
+        let mut rule = Self { modes: None, email_domains: None };
         for (key, value) in settings {
             let list = match key.as_str() {
                 MODES => &mut rule.modes,
                 EMAIL_DOMAINS => &mut rule.email_domains,
                 _ => {
-                    return Err(format!(
-                        "unknown setting {key}; there are {MODES} and {EMAIL_DOMAINS}"
-                    ));
+                    return Err(format!("unknown setting {key}; there are {MODES} and {EMAIL_DOMAINS}"));
                 }
             };
             let text = match value {
@@ -51,20 +46,13 @@ impl Rule {
         if let Some(modes) = &self.modes
             && !modes.0.iter().any(|open| open == mode)
         {
-            return Err(format!(
-                "Enrollment in mode {mode} is not open; open modes: {modes}."
-            ));
+            return Err(format!("Enrollment in mode {mode} is not open; open modes: {modes}."));
         }
         let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
         if let Some(domains) = &self.email_domains
-            && !domains
-                .0
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(domain))
+            && !domains.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
         {
-            return Err(format!(
-                "Enrollment is not open to this e-mail address; open domains: {domains}."
-            ));
+            return Err(format!("Enrollment is not open to this e-mail address; open domains: {domains}."));
         }
         Ok(())
     }
@@ -87,9 +75,7 @@ impl List {
         };
         let entries: Vec<String> = entries.iter().map(|entry| entry.trim().to_owned()).collect();
         if entries.iter().any(String::is_empty) || entries.is_empty() {
-            return Err(format!(
-                "{key}: an entry is empty, or there is none; leave {key} out to allow all"
-            ));
+            return Err(format!("{key}: an entry is empty, or there is none; leave {key} out to allow all"));
         }
         Ok(Self(entries))
     }
@@ -118,10 +104,9 @@ mod tests {
 
     #[test]
     fn a_mode_that_is_not_listed_is_refused_with_those_that_are() {
-        for settings in [
-            r#"{"modes": "verified, professional"}"#,
-            r#"{"modes": ["verified", "professional"]}"#,
-        ] {
+        for settings in
+            [r#"{"modes": "verified, professional"}"#, r#"{"modes": ["verified", "professional"]}"#]
+        {
             let rule = rule(settings);
             assert_eq!(rule.check("verified", ""), Ok(()));
             assert_eq!(
@@ -137,13 +122,7 @@ mod tests {
         let rule = rule(r#"{"email_domains": ["Example.edu", "uni.test"]}"#);
         assert_eq!(rule.check("audit", "ada@EXAMPLE.EDU"), Ok(()));
         assert_eq!(rule.check("audit", "\"a@b\"@uni.test"), Ok(()));
-        for email in [
-            "ada@sub.example.edu",
-            "ada@notexample.edu",
-            "ada@uni.test@evil.test",
-            "uni.test",
-            "",
-        ] {
+        for email in ["ada@sub.example.edu", "ada@notexample.edu", "ada@uni.test@evil.test", "uni.test", ""] {
             assert_eq!(
                 rule.check("audit", email).unwrap_err(),
                 "Enrollment is not open to this e-mail address; open domains: Example.edu, uni.test.",
@@ -154,10 +133,7 @@ mod tests {
 
     #[test]
     fn a_setting_reads_the_same_from_the_store_and_at_configuration() {
-        assert_eq!(
-            List::parse(MODES, r#"["audit","honor"]"#),
-            List::parse(MODES, " audit ,honor")
-        );
+        assert_eq!(List::parse(MODES, r#"["audit","honor"]"#), List::parse(MODES, " audit ,honor"));
         let from_json = rule(r#"{"modes": ["audit", "honor"]}"#);
         assert_eq!(from_json.modes, List::parse(MODES, "audit,honor").ok());
     }
@@ -172,10 +148,7 @@ mod tests {
             (r#"{"modes": "[audit"}"#, "modes: expected"),
             (r#"{"modes": ""}"#, "modes: an entry is empty"),
             (r#"{"modes": []}"#, "modes: an entry is empty"),
-            (
-                r#"{"email_domains": "a.test,,b.test"}"#,
-                "email_domains: an entry is empty",
-            ),
+            (r#"{"email_domains": "a.test,,b.test"}"#, "email_domains: an entry is empty"),
             ("[]", "settings: "),
         ] {
             let error = Rule::from_json(json).unwrap_err();

@@ -28,9 +28,7 @@ mod tests {
         super::install(|text| WRITTEN.lock().unwrap().push(text.to_owned()));
         super::install(|_| unreachable!("only the first hook stays"));
 
-        std::thread::spawn(|| panic!("out of {}", "cheese"))
-            .join()
-            .unwrap_err();
+        std::thread::spawn(|| panic!("out of {}", "cheese")).join().unwrap_err();
 
         let written = WRITTEN.lock().unwrap();
         assert_eq!(written.len(), 1);

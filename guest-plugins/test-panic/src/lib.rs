@@ -1,5 +1,7 @@
 //! Panics on purpose, and ends in every other way a step can; used by the host's tests. The `url` says how.
 
+use first_heap as _;
+
 wit_bindgen::generate!({
     inline: "
         package hookbox:test-panic;
@@ -42,10 +44,7 @@ fn end_as_asked(url: &str) -> Result<Outcome, Failure> {
     }
     if url.contains("index") {
         let bytes = url.as_bytes();
-        return Err(Failure::Error(format!(
-            "there is a byte {} after the end",
-            bytes[bytes.len()]
-        )));
+        return Err(Failure::Error(format!("there is a byte {} after the end", bytes[bytes.len()])));
     }
     if url.contains("error") {
         return Err(Failure::Error("asked to fail".to_owned()));
@@ -80,9 +79,6 @@ mod tests {
     fn any_other_url_ends_without_a_panic() {
         assert!(matches!(end_as_asked("/error"), Err(Failure::Error(text)) if text == "asked to fail"));
         assert!(matches!(end_as_asked("/halt"), Ok(Outcome::Halt)));
-        assert!(matches!(
-            end_as_asked("/"),
-            Ok(Outcome::Proceed(Changes { url: None, org: None }))
-        ));
+        assert!(matches!(end_as_asked("/"), Ok(Outcome::Proceed(Changes { url: None, org: None }))));
     }
 }

@@ -101,9 +101,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Done> {
-    let command = cli
-        .command
-        .unwrap_or_else(|| Command::Serve(commands::serve::Serve::default()));
+    let command = cli.command.unwrap_or_else(|| Command::Serve(commands::serve::Serve::default()));
     start_log(&cli.global, matches!(command, Command::Serve(_)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let global = &cli.global;
@@ -118,23 +116,16 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
 }
 
 fn config(global: &Global) -> anyhow::Result<Config> {
-    Ok(Config::load(
-        global.config.as_deref(),
-        global.environment.as_deref(),
-    )?)
+    Ok(Config::load(global.config.as_deref(), global.environment.as_deref())?)
 }
 
 fn start_log(global: &Global, serving: bool) -> anyhow::Result<()> {
     let default = if serving { "info" } else { "warn" };
     let text = global.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(text).map_err(|error| anyhow::anyhow!("--log {text:?}: {error}"))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match global.log_format {
-        LogFormat::Text => subscriber
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
         LogFormat::Json => subscriber.json().init(),
     }
     Ok(())

@@ -122,13 +122,7 @@ impl Catalogue {
             .chain(events.iter().cloned().map(Hook::Event))
             .map(|hook| (hook.hook_type().to_owned(), hook))
             .collect();
-        Ok(Self {
-            filters_version,
-            events_version,
-            filters,
-            events,
-            by_type,
-        })
+        Ok(Self { filters_version, events_version, filters, events, by_type })
     }
 
     /// All filters, in the order of the catalogue.

@@ -26,11 +26,7 @@ pub struct Mismatch {
 impl Mismatch {
     /// A mismatch at `path`.
     pub(crate) fn new(path: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            expected: expected.into(),
-            found: found.into(),
-        }
+        Self { path: path.to_owned(), expected: expected.into(), found: found.into() }
     }
 }
 
@@ -64,9 +60,7 @@ impl ValueType {
                     .try_for_each(|(at, value)| item.check(value, &format!("{path}[{at}]")));
             }
             (Self::Map(item), Value::Object(object)) => {
-                return object
-                    .iter()
-                    .try_for_each(|(key, value)| item.check(value, &join(path, key)));
+                return object.iter().try_for_each(|(key, value)| item.check(value, &join(path, key)));
             }
             (Self::Option(_), Value::Null) => true,
             (Self::Option(inner), value) => return inner.check(value, path),
@@ -76,11 +70,7 @@ impl ValueType {
             (Self::Variant(variant), value) => return check_case(variant, value, path),
             _ => false,
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(Mismatch::new(path, self.json(), describe(value)))
-        }
+        if fits { Ok(()) } else { Err(Mismatch::new(path, self.json(), describe(value))) }
     }
 }
 
@@ -141,20 +131,12 @@ pub(crate) fn excerpt(text: &str) -> String {
 
 /// The path of `key` inside the object at `path`.
 pub(crate) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The verdict on a string whose form matters.
 fn formed(fits: bool, ty: &ValueType, path: &str) -> Result<(), Mismatch> {
-    if fits {
-        Ok(())
-    } else {
-        Err(Mismatch::new(path, ty.json(), "a string of another form"))
-    }
+    if fits { Ok(()) } else { Err(Mismatch::new(path, ty.json(), "a string of another form")) }
 }
 
 /// Keys are opaque here; a UUID must have its dashed form, which the contract promises to guests.
@@ -180,11 +162,7 @@ fn check_case(variant: &Variant, value: &Value, path: &str) -> Result<(), Mismat
         other => return Err(Mismatch::new(path, cases(variant), describe(other))),
     };
     let Some(case) = variant.cases.iter().find(|case| case.name == *name) else {
-        return Err(Mismatch::new(
-            path,
-            cases(variant),
-            format!("`{}`", excerpt(name)),
-        ));
+        return Err(Mismatch::new(path, cases(variant), format!("`{}`", excerpt(name))));
     };
     match (&case.payload, payload) {
         (Some(ty), Some(payload)) => ty.check(payload, &join(path, name)),
@@ -239,18 +217,12 @@ mod tests {
         for value in [json!(0), json!(i64::MIN), json!(i64::MAX)] {
             assert!(fits(&ValueType::Int, &value), "{value}");
         }
-        assert_eq!(
-            found(&ValueType::Int, &json!(2.0)),
-            "x: expected an integer, found the number 2.0"
-        );
+        assert_eq!(found(&ValueType::Int, &json!(2.0)), "x: expected an integer, found the number 2.0");
         assert_eq!(
             found(&ValueType::Int, &json!(9_223_372_036_854_775_808_u64)),
             "x: expected an integer, found the number 9223372036854775808"
         );
-        assert_eq!(
-            found(&ValueType::Int, &json!(true)),
-            "x: expected an integer, found true"
-        );
+        assert_eq!(found(&ValueType::Int, &json!(true)), "x: expected an integer, found true");
     }
 
     #[test]
@@ -283,14 +255,8 @@ mod tests {
     #[test]
     fn null_is_for_optional_and_open_values_only() {
         assert!(fits(&ValueType::Json, &json!(null)) && fits(&ValueType::Text.optional(), &json!(null)));
-        assert_eq!(
-            found(&ValueType::Text, &json!(null)),
-            "x: expected a string, found null"
-        );
-        assert_eq!(
-            found(&ValueType::Text.optional(), &json!(1)),
-            "x: expected a string, found the number 1"
-        );
+        assert_eq!(found(&ValueType::Text, &json!(null)), "x: expected a string, found null");
+        assert_eq!(found(&ValueType::Text.optional(), &json!(1)), "x: expected a string, found the number 1");
     }
 
     #[test]
@@ -312,48 +278,26 @@ mod tests {
     #[test]
     fn a_missing_field_counts_unless_it_is_optional_or_has_a_default() {
         assert!(fits(&user(), &json!({"username": "a", "unknown": [1]})));
-        assert_eq!(
-            found(&user(), &json!({"id": 1})),
-            "x.username: expected a string, found nothing"
-        );
+        assert_eq!(found(&user(), &json!({"id": 1})), "x.username: expected a string, found nothing");
     }
 
     #[test]
     fn a_variant_is_a_bare_name_or_an_object_with_that_one_key() {
-        let case = |name: &str, payload| Case {
-            name: name.into(),
-            wit: name.into(),
-            payload,
-        };
+        let case = |name: &str, payload| Case { name: name.into(), wit: name.into(), payload };
         let cases = vec![case("proceed", Some(ValueType::Int)), case("halt", None)];
-        let outcome = ValueType::Variant(Arc::new(Variant {
-            wit: "outcome".into(),
-            cases,
-        }));
+        let outcome = ValueType::Variant(Arc::new(Variant { wit: "outcome".into(), cases }));
         assert!(fits(&outcome, &json!("halt")) && fits(&outcome, &json!({"proceed": 1})));
         for (value, message) in [
-            (
-                json!("stop"),
-                "x: expected one of the cases proceed, halt, found `stop`",
-            ),
+            (json!("stop"), "x: expected one of the cases proceed, halt, found `stop`"),
             (json!("proceed"), "x.proceed: expected an integer, found nothing"),
             (json!({"halt": 1}), "x.halt: expected nothing, found the number 1"),
-            (
-                json!({"proceed": "1"}),
-                "x.proceed: expected an integer, found a string",
-            ),
+            (json!({"proceed": "1"}), "x.proceed: expected an integer, found a string"),
             (
                 json!({"proceed": 1, "halt": 1}),
                 "x: expected one of the cases proceed, halt, found an object with 2 keys",
             ),
-            (
-                json!({}),
-                "x: expected one of the cases proceed, halt, found an object with 0 keys",
-            ),
-            (
-                json!(null),
-                "x: expected one of the cases proceed, halt, found null",
-            ),
+            (json!({}), "x: expected one of the cases proceed, halt, found an object with 0 keys"),
+            (json!(null), "x: expected one of the cases proceed, halt, found null"),
         ] {
             assert_eq!(found(&outcome, &value), message);
         }

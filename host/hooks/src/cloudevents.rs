@@ -131,9 +131,7 @@ impl ContentMode {
             "application/cloudevents+json" => Ok(Self::Structured),
             "application/cloudevents-batch+json" => Ok(Self::Batch),
             other if other.starts_with("application/cloudevents") => {
-                Err(CloudEventError::UnsupportedFormat {
-                    found: excerpt(other),
-                })
+                Err(CloudEventError::UnsupportedFormat { found: excerpt(other) })
             }
             _ => Ok(Self::Binary),
         }
@@ -158,9 +156,7 @@ pub fn from_json(event: Value, received_at: OffsetDateTime) -> Result<ReceivedEv
             let data = attributes::structured_data(&mut members)?;
             attributes::event(members, data, received_at)
         }
-        other => Err(CloudEventError::NotAnObject {
-            found: describe(&other),
-        }),
+        other => Err(CloudEventError::NotAnObject { found: describe(&other) }),
     }
 }
 
@@ -172,16 +168,12 @@ pub fn parse_batch(body: &[u8], received_at: OffsetDateTime) -> Result<Vec<Recei
     let events = match json(body)? {
         Value::Array(events) => events,
         other => {
-            return Err(CloudEventError::NotABatch {
-                found: describe(&other),
-            });
+            return Err(CloudEventError::NotABatch { found: describe(&other) });
         }
     };
     let read = events.into_iter().enumerate().map(|(index, event)| {
-        from_json(event, received_at).map_err(|error| CloudEventError::InBatch {
-            index,
-            error: Box::new(error),
-        })
+        from_json(event, received_at)
+            .map_err(|error| CloudEventError::InBatch { index, error: Box::new(error) })
     });
     read.collect()
 }
@@ -206,13 +198,8 @@ pub fn parse_binary<'a>(
             None if name == "content-type" => ("datacontenttype", value.to_owned()),
             None => continue,
         };
-        if attributes
-            .insert(attribute.to_owned(), Value::String(value))
-            .is_some()
-        {
-            return Err(CloudEventError::AttributeRepeated {
-                attribute: excerpt(attribute),
-            });
+        if attributes.insert(attribute.to_owned(), Value::String(value)).is_some() {
+            return Err(CloudEventError::AttributeRepeated { attribute: excerpt(attribute) });
         }
     }
     let data = if body.is_empty() { None } else { Some(body) };
@@ -220,19 +207,12 @@ pub fn parse_binary<'a>(
 }
 
 fn json(body: &[u8]) -> Result<Value, CloudEventError> {
-    serde_json::from_slice(body).map_err(|error| CloudEventError::NotJson {
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(body).map_err(|error| CloudEventError::NotJson { reason: error.to_string() })
 }
 
 /// The media type of a `Content-Type`, without parameters, in lower case.
 fn media_type(content_type: &str) -> String {
-    content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase()
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -75,11 +75,7 @@ pub struct StepMetadata {
 impl Default for FilterConfig {
     /// A filter of which the configuration says nothing.
     fn default() -> Self {
-        Self {
-            pipeline: None,
-            fail_silently: true,
-            extra: Map::new(),
-        }
+        Self { pipeline: None, fail_silently: true, extra: Map::new() }
     }
 }
 
@@ -94,22 +90,13 @@ impl FilterConfig {
         let object = match value {
             Value::Object(object) => object,
             Value::Array(list) => {
-                return Ok(Self {
-                    pipeline: Some(steps(list)?),
-                    ..Self::default()
-                });
+                return Ok(Self { pipeline: Some(steps(list)?), ..Self::default() });
             }
             Value::String(step) if !step.is_empty() => {
-                return Ok(Self {
-                    pipeline: Some(vec![step.clone()]),
-                    ..Self::default()
-                });
+                return Ok(Self { pipeline: Some(vec![step.clone()]), ..Self::default() });
             }
             _ => {
-                return Ok(Self {
-                    pipeline: Some(Vec::new()),
-                    ..Self::default()
-                });
+                return Ok(Self { pipeline: Some(Vec::new()), ..Self::default() });
             }
         };
         let mut extra = object.clone();
@@ -118,20 +105,12 @@ impl FilterConfig {
             Some(Value::Array(list)) => Some(steps(&list)?),
             Some(falsy) if !truthy(&falsy) => Some(Vec::new()),
             Some(other) => {
-                return Err(ConfigError::PipelineNotAList {
-                    found: describe(&other),
-                });
+                return Err(ConfigError::PipelineNotAList { found: describe(&other) });
             }
         };
-        let fail_silently = extra
-            .shift_remove("fail_silently")
-            .is_none_or(|value| truthy(&value));
+        let fail_silently = extra.shift_remove("fail_silently").is_none_or(|value| truthy(&value));
         check_replacements(&extra)?;
-        Ok(Self {
-            pipeline,
-            fail_silently,
-            extra,
-        })
+        Ok(Self { pipeline, fail_silently, extra })
     }
 
     /// What the steps of one call are told. `filter_type` is the type as it was called, `running_pipeline` the
@@ -142,43 +121,27 @@ impl FilterConfig {
             Some(Value::String(replacement)) => replacement,
             _ => filter_type.to_owned(),
         };
-        let replacement = extra_config
-            .shift_remove(RUNNING_PIPELINE)
-            .and_then(|value| texts(&value));
+        let replacement = extra_config.shift_remove(RUNNING_PIPELINE).and_then(|value| texts(&value));
         let running_pipeline = replacement.unwrap_or_else(|| running_pipeline.to_vec());
-        StepMetadata {
-            filter_type,
-            running_pipeline,
-            extra_config,
-        }
+        StepMetadata { filter_type, running_pipeline, extra_config }
     }
 }
 
 fn steps(list: &[Value]) -> Result<Vec<String>, ConfigError> {
     let named = list.iter().enumerate().map(|(index, step)| match step {
         Value::String(name) => Ok(name.clone()),
-        other => Err(ConfigError::StepNotText {
-            index,
-            found: describe(other),
-        }),
+        other => Err(ConfigError::StepNotText { index, found: describe(other) }),
     });
     named.collect()
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
-    value
-        .as_array()?
-        .iter()
-        .map(|item| item.as_str().map(ToOwned::to_owned))
-        .collect()
+    value.as_array()?.iter().map(|item| item.as_str().map(ToOwned::to_owned)).collect()
 }
 
 fn check_replacements(extra: &Map<String, Value>) -> Result<(), ConfigError> {
-    let wrong = |key, expected, value| ConfigError::MetadataReplacement {
-        key,
-        expected,
-        found: describe(value),
-    };
+    let wrong =
+        |key, expected, value| ConfigError::MetadataReplacement { key, expected, found: describe(value) };
     match extra.get(FILTER_TYPE) {
         Some(value) if !value.is_string() => return Err(wrong(FILTER_TYPE, "a string", value)),
         _ => {}
@@ -232,25 +195,10 @@ mod tests {
     fn any_other_form_means_no_steps() {
         for value in [json!(null), json!(7), json!(true), json!(""), json!([])] {
             let config = read(&value);
-            assert_eq!(
-                (config.pipeline, config.fail_silently),
-                (Some(vec![]), true),
-                "{value}"
-            );
+            assert_eq!((config.pipeline, config.fail_silently), (Some(vec![]), true), "{value}");
         }
-        for value in [
-            json!(null),
-            json!(""),
-            json!(0),
-            json!(false),
-            json!({}),
-            json!([]),
-        ] {
-            assert_eq!(
-                read(&json!({"pipeline": value})).pipeline,
-                Some(vec![]),
-                "{value}"
-            );
+        for value in [json!(null), json!(""), json!(0), json!(false), json!({}), json!([])] {
+            assert_eq!(read(&json!({"pipeline": value})).pipeline, Some(vec![]), "{value}");
         }
     }
 
@@ -264,25 +212,10 @@ mod tests {
     #[test]
     fn fail_silently_is_tested_for_truth_as_python_does() {
         let silent = |value: Value| read(&json!({"fail_silently": value})).fail_silently;
-        for value in [
-            json!(true),
-            json!("false"),
-            json!(1),
-            json!(-0.5),
-            json!([0]),
-            json!({"a": 0}),
-        ] {
+        for value in [json!(true), json!("false"), json!(1), json!(-0.5), json!([0]), json!({"a": 0})] {
             assert!(silent(value.clone()), "{value}");
         }
-        for value in [
-            json!(false),
-            json!(""),
-            json!(0),
-            json!(-0.0),
-            json!([]),
-            json!({}),
-            json!(null),
-        ] {
+        for value in [json!(false), json!(""), json!(0), json!(-0.0), json!([]), json!({}), json!(null)] {
             assert!(!silent(value.clone()), "{value}");
         }
     }
@@ -291,21 +224,12 @@ mod tests {
     fn what_crashes_upstream_is_an_error_that_says_where() {
         let error = |value| FilterConfig::from_value(&value).unwrap_err();
         let text = error(json!({"pipeline": "a.b.Step"}));
-        assert_eq!(
-            text.to_string(),
-            "pipeline: expected a list of steps, found a string"
-        );
+        assert_eq!(text.to_string(), "pipeline: expected a list of steps, found a string");
         assert_eq!(text.code(), "filter-pipeline-not-a-list");
         let step = error(json!(["a", null]));
-        assert_eq!(
-            step.to_string(),
-            "pipeline[1]: expected the name of a step, found null"
-        );
+        assert_eq!(step.to_string(), "pipeline[1]: expected the name of a step, found null");
         assert_eq!(error(json!({"pipeline": [1]})).code(), "filter-step-not-text");
-        assert_eq!(
-            error(json!({"filter_type": 1})).code(),
-            "filter-metadata-replacement"
-        );
+        assert_eq!(error(json!({"filter_type": 1})).code(), "filter-metadata-replacement");
         assert_eq!(
             error(json!({"running_pipeline": ["a", 2]})).to_string(),
             "running_pipeline: expected a list of strings because this key replaces the steps' metadata, \
@@ -319,10 +243,7 @@ mod tests {
         let metadata = config.metadata("t.filter.v1", &["a".to_owned()]);
         assert_eq!(metadata.filter_type, "t.filter.v1");
         assert_eq!(metadata.running_pipeline, ["a"]);
-        assert_eq!(
-            metadata.extra_config.keys().collect::<Vec<_>>(),
-            ["z", "log_level", "b"]
-        );
+        assert_eq!(metadata.extra_config.keys().collect::<Vec<_>>(), ["z", "log_level", "b"]);
     }
 
     #[test]

@@ -92,42 +92,27 @@ mod tests {
     #[test]
     fn metadata_is_the_record_that_receivers_take() {
         let json = metadata("2026-01-02T03:04:05.678901Z").to_json(2);
-        let record = any_event()
-            .params
-            .iter()
-            .find(|param| param.name == "metadata")
-            .unwrap();
+        let record = any_event().params.iter().find(|param| param.name == "metadata").unwrap();
         record.ty.check(&json, "metadata").unwrap();
-        let crate::types::ValueType::Record(record) = &record.ty else {
-            panic!("no record")
-        };
+        let crate::types::ValueType::Record(record) = &record.ty else { panic!("no record") };
         let names: Vec<&str> = record.fields.iter().map(|field| field.name.as_str()).collect();
         assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), names);
         assert_eq!(
             (&json["time"], &json["attempt"]),
             (&json!("2026-01-02T03:04:05.678901+00:00"), &json!(2))
         );
-        assert_eq!(
-            metadata("2026-01-02T03:04:05Z").to_json(1)["time"],
-            json!("2026-01-02T03:04:05+00:00")
-        );
+        assert_eq!(metadata("2026-01-02T03:04:05Z").to_json(1)["time"], json!("2026-01-02T03:04:05+00:00"));
     }
 
     #[test]
     fn data_must_hold_the_events_key_with_its_type() {
-        let event = Catalogue::embedded()
-            .event("org.openedx.learning.student.registration.completed.v1")
-            .unwrap();
+        let event =
+            Catalogue::embedded().event("org.openedx.learning.student.registration.completed.v1").unwrap();
         let pii = json!({"username": "a", "email": "a@example.com", "name": "A"});
         let wrong = |data: Value| event.check(&data).unwrap_err().to_string();
-        event
-            .check(&json!({"user": {"pii": pii, "id": 1, "is_active": true}}))
-            .unwrap();
+        event.check(&json!({"user": {"pii": pii, "id": 1, "is_active": true}})).unwrap();
         assert_eq!(wrong(json!([])), "data: expected an object, found an array");
-        assert_eq!(
-            wrong(json!({"users": 1})),
-            "data.user: expected an object, found nothing"
-        );
+        assert_eq!(wrong(json!({"users": 1})), "data.user: expected an object, found nothing");
         assert_eq!(
             wrong(json!({"user": {"pii": pii, "id": "1", "is_active": true}})),
             "data.user.id: expected an integer, found a string"

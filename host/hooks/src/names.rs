@@ -56,10 +56,7 @@ const PREFIX: &str = "org.openedx.";
 /// assert_eq!(name, "learning-course-about-page-url-requested-v1");
 /// ```
 pub fn interface(hook_type: &str) -> String {
-    hook_type
-        .strip_prefix(PREFIX)
-        .unwrap_or(hook_type)
-        .replace(['.', '_'], "-")
+    hook_type.strip_prefix(PREFIX).unwrap_or(hook_type).replace(['.', '_'], "-")
 }
 
 /// The part of Open edX a hook's type belongs to: `learning`, `content-authoring`, …
@@ -98,11 +95,7 @@ pub fn class(name: &str) -> String {
 
 /// The name as WIT source writes it: keywords take a `%`.
 pub fn escaped(wit: &str) -> String {
-    if KEYWORDS.contains(&wit) {
-        format!("%{wit}")
-    } else {
-        wit.to_owned()
-    }
+    if KEYWORDS.contains(&wit) { format!("%{wit}") } else { wit.to_owned() }
 }
 
 /// The candidate nearest to `name`, when one is near enough to be what was meant.

@@ -53,10 +53,7 @@ pub struct Accumulator {
 impl Accumulator {
     /// Begins with the caller's arguments.
     pub fn new(kwargs: Map<String, Value>, fail_silently: bool) -> Self {
-        Self {
-            kwargs,
-            fail_silently,
-        }
+        Self { kwargs, fail_silently }
     }
 
     /// What the next step receives: the caller's arguments and everything earlier steps replaced or added.
@@ -74,9 +71,7 @@ impl Accumulator {
     /// `fail_silently` and `on_failure` say.
     pub fn take(&mut self, answer: StepAnswer, on_failure: OnFailure) -> Verdict {
         match answer {
-            StepAnswer::Proceed(changes) => Verdict::Continue {
-                changed: self.merge(changes),
-            },
+            StepAnswer::Proceed(changes) => Verdict::Continue { changed: self.merge(changes) },
             StepAnswer::Halt => Verdict::Halted,
             StepAnswer::Raise(exception) => Verdict::Raised(exception),
             StepAnswer::Error(_) => self.failed(on_failure),
@@ -135,24 +130,15 @@ mod tests {
         let mut pipeline = start(true);
         assert_eq!(proceed(&mut pipeline, json!({"new": [1], "a": 1})), ["new", "a"]);
         assert!(proceed(&mut pipeline, json!({})).is_empty());
-        assert_eq!(
-            serde_json::to_string(pipeline.kwargs()).unwrap(),
-            r#"{"a":1,"b":"B","new":[1]}"#
-        );
+        assert_eq!(serde_json::to_string(pipeline.kwargs()).unwrap(), r#"{"a":1,"b":"B","new":[1]}"#);
     }
 
     #[test]
     fn changed_names_only_what_is_new_or_different() {
         let mut pipeline = start(true);
-        assert_eq!(
-            proceed(&mut pipeline, json!({"a": "A", "b": "C", "c": null})),
-            ["b", "c"]
-        );
+        assert_eq!(proceed(&mut pipeline, json!({"a": "A", "b": "C", "c": null})), ["b", "c"]);
         assert_eq!(proceed(&mut pipeline, json!({"c": null, "b": null})), ["b"]);
-        assert_eq!(
-            Value::Object(pipeline.into_kwargs()),
-            json!({"a": "A", "b": null, "c": null})
-        );
+        assert_eq!(Value::Object(pipeline.into_kwargs()), json!({"a": "A", "b": null, "c": null}));
     }
 
     #[test]
@@ -186,23 +172,14 @@ mod tests {
         ] {
             let mut pipeline = start(fail_silently);
             assert_eq!(pipeline.failed(on_failure), expected);
-            assert_eq!(
-                pipeline.take(StepAnswer::Error("boom".into()), on_failure),
-                expected
-            );
+            assert_eq!(pipeline.take(StepAnswer::Error("boom".into()), on_failure), expected);
             assert_eq!(Value::Object(pipeline.into_kwargs()), json!({"a": "A", "b": "B"}));
         }
     }
 
     #[test]
     fn the_setting_is_written_in_lower_case() {
-        assert_eq!(
-            serde_json::from_value::<OnFailure>(json!("skip")).unwrap(),
-            OnFailure::Skip
-        );
-        assert_eq!(
-            serde_json::to_value(OnFailure::default()).unwrap(),
-            json!("default")
-        );
+        assert_eq!(serde_json::from_value::<OnFailure>(json!("skip")).unwrap(), OnFailure::Skip);
+        assert_eq!(serde_json::to_value(OnFailure::default()).unwrap(), json!("default"));
     }
 }

@@ -96,12 +96,7 @@ pub struct Field {
 impl Field {
     /// A field that JSON must hold unless its type is an `Option`.
     pub fn new(name: &str, ty: ValueType) -> Self {
-        Self {
-            name: name.to_owned(),
-            wit: crate::names::kebab(name),
-            ty,
-            default: None,
-        }
+        Self { name: name.to_owned(), wit: crate::names::kebab(name), ty, default: None }
     }
 
     /// Whether JSON may leave the field out.
@@ -199,11 +194,7 @@ impl ValueType {
             Self::List(inner) | Self::Map(inner) | Self::Option(inner) => inner.walk(visit),
             Self::Record(record) => record.fields.iter().for_each(|field| field.ty.walk(visit)),
             Self::Variant(variant) => {
-                variant
-                    .cases
-                    .iter()
-                    .filter_map(|case| case.payload.as_ref())
-                    .for_each(|ty| ty.walk(visit));
+                variant.cases.iter().filter_map(|case| case.payload.as_ref()).for_each(|ty| ty.walk(visit));
             }
             _ => {}
         }

@@ -26,20 +26,13 @@ pub fn generate(catalogue: &Catalogue) -> Vec<WitFile> {
     let filters = catalogue.filters().iter().map(|filter| filter_file(filter));
     let types = shared_records(catalogue);
     let homes = types.iter().flat_map(|(domain, records)| {
-        records
-            .keys()
-            .map(|upstream| (upstream.as_str(), domain.as_str()))
-            .collect::<Vec<_>>()
+        records.keys().map(|upstream| (upstream.as_str(), domain.as_str())).collect::<Vec<_>>()
     });
     let homes: BTreeMap<&str, &str> = homes.collect();
-    let type_files = types
-        .iter()
-        .map(|(domain, records)| types_file(domain, records, &homes));
+    let type_files = types.iter().map(|(domain, records)| types_file(domain, records, &homes));
     let events = catalogue.events().iter().map(|event| event_file(event, &homes));
-    let about = [
-        package_file("openedx-filters", FILTERS_PACKAGE),
-        package_file("openedx-events", EVENTS_PACKAGE),
-    ];
+    let about =
+        [package_file("openedx-filters", FILTERS_PACKAGE), package_file("openedx-events", EVENTS_PACKAGE)];
     let mut files: Vec<WitFile> = filters.chain(type_files).chain(events).chain(about).collect();
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
@@ -47,39 +40,15 @@ pub fn generate(catalogue: &Catalogue) -> Vec<WitFile> {
 
 /// The packages written by hand, and those of WASI that they need.
 pub fn handwritten() -> Vec<WitFile> {
-    let file = |path: &str, text: &str| WitFile {
-        path: path.into(),
-        text: text.into(),
-    };
+    let file = |path: &str, text: &str| WitFile { path: path.into(), text: text.into() };
     vec![
-        file(
-            "deps/wasi-config/store.wit",
-            include_str!("../../../wit/deps/wasi-config/store.wit"),
-        ),
-        file(
-            "deps/wasi-logging/logging.wit",
-            include_str!("../../../wit/deps/wasi-logging/logging.wit"),
-        ),
-        file(
-            "hookbox/context.wit",
-            include_str!("../../../wit/hookbox/context.wit"),
-        ),
-        file(
-            "hookbox/generic.wit",
-            include_str!("../../../wit/hookbox/generic.wit"),
-        ),
-        file(
-            "hookbox/lifecycle.wit",
-            include_str!("../../../wit/hookbox/lifecycle.wit"),
-        ),
-        file(
-            "hookbox/types.wit",
-            include_str!("../../../wit/hookbox/types.wit"),
-        ),
-        file(
-            "hookbox/worlds.wit",
-            include_str!("../../../wit/hookbox/worlds.wit"),
-        ),
+        file("deps/wasi-config/store.wit", include_str!("../../../wit/deps/wasi-config/store.wit")),
+        file("deps/wasi-logging/logging.wit", include_str!("../../../wit/deps/wasi-logging/logging.wit")),
+        file("hookbox/context.wit", include_str!("../../../wit/hookbox/context.wit")),
+        file("hookbox/generic.wit", include_str!("../../../wit/hookbox/generic.wit")),
+        file("hookbox/lifecycle.wit", include_str!("../../../wit/hookbox/lifecycle.wit")),
+        file("hookbox/types.wit", include_str!("../../../wit/hookbox/types.wit")),
+        file("hookbox/worlds.wit", include_str!("../../../wit/hookbox/worlds.wit")),
     ]
 }
 
@@ -111,11 +80,8 @@ fn filter_file(filter: &Filter) -> WitFile {
                 record(&mut body, exception);
             }
         }
-        let what = if filter.exceptions.is_empty() {
-            "Any"
-        } else {
-            "One of the filter's exceptions, or any other"
-        };
+        let what =
+            if filter.exceptions.is_empty() { "Any" } else { "One of the filter's exceptions, or any other" };
         let _ = writeln!(body, "  /// {what} error.");
         variant(&mut body, failure);
     }
@@ -123,17 +89,8 @@ fn filter_file(filter: &Filter) -> WitFile {
     let params: Vec<String> = signature.params.iter().map(parameter).collect();
     function(&mut body, "run-filter", &params, "result<outcome, failure>");
 
-    let about = format!(
-        "Filter `{}`, upstream's `{}.{}`.",
-        filter.filter_type, filter.module, filter.class
-    );
-    file(
-        "openedx-filters",
-        FILTERS_PACKAGE,
-        &names::interface(&filter.filter_type),
-        &about,
-        &body,
-    )
+    let about = format!("Filter `{}`, upstream's `{}.{}`.", filter.filter_type, filter.module, filter.class);
+    file("openedx-filters", FILTERS_PACKAGE, &names::interface(&filter.filter_type), &about, &body)
 }
 
 fn event_file(event: &Event, homes: &BTreeMap<&str, &str>) -> WitFile {
@@ -146,17 +103,8 @@ fn event_file(event: &Event, homes: &BTreeMap<&str, &str>) -> WitFile {
     let params = [parameter(&event.data), "metadata: event-metadata".to_owned()];
     function(&mut body, "receive", &params, "result<_, receive-failure>");
 
-    let about = format!(
-        "Event `{}`, upstream's `{}.{}`.",
-        event.event_type, event.module, event.signal
-    );
-    file(
-        "openedx-events",
-        EVENTS_PACKAGE,
-        &names::interface(&event.event_type),
-        &about,
-        &body,
-    )
+    let about = format!("Event `{}`, upstream's `{}.{}`.", event.event_type, event.module, event.signal);
+    file("openedx-events", EVENTS_PACKAGE, &names::interface(&event.event_type), &about, &body)
 }
 
 type Records = BTreeMap<String, Arc<Record>>;
@@ -179,12 +127,7 @@ fn shared_records(catalogue: &Catalogue) -> BTreeMap<String, Records> {
 
 fn types_file(domain: &str, records: &Records, homes: &BTreeMap<&str, &str>) -> WitFile {
     let mut body = String::new();
-    let fields = || {
-        records
-            .values()
-            .flat_map(|record| &record.fields)
-            .map(|field| &field.ty)
-    };
+    let fields = || records.values().flat_map(|record| &record.fields).map(|field| &field.ty);
     let mut used = BTreeSet::new();
     for ty in fields() {
         aliases(&shallow(ty), &mut used);
@@ -197,25 +140,13 @@ fn types_file(domain: &str, records: &Records, homes: &BTreeMap<&str, &str>) -> 
         let _ = writeln!(body, "  /// `{}`", entry.upstream);
         record(&mut body, entry);
     }
-    let about = format!(
-        "What the events of openedx_events.{} carry.",
-        domain.replace('-', "_")
-    );
-    file(
-        "openedx-events",
-        EVENTS_PACKAGE,
-        &format!("{domain}-types"),
-        &about,
-        &body,
-    )
+    let about = format!("What the events of openedx_events.{} carry.", domain.replace('-', "_"));
+    file("openedx-events", EVENTS_PACKAGE, &format!("{domain}-types"), &about, &body)
 }
 
 /// The package's own documentation. WIT allows it in one file of a package only.
 fn package_file(folder: &str, package: &str) -> WitFile {
-    WitFile {
-        path: format!("{folder}/package.wit"),
-        text: format!("{NOTICE}\npackage {package};\n"),
-    }
+    WitFile { path: format!("{folder}/package.wit"), text: format!("{NOTICE}\npackage {package};\n") }
 }
 
 fn file(folder: &str, package: &str, interface: &str, about: &str, body: &str) -> WitFile {
@@ -223,10 +154,7 @@ fn file(folder: &str, package: &str, interface: &str, about: &str, body: &str) -
         "package {package};\n\n/// {about}\ninterface {interface} {{\n{}}}\n",
         body.trim_end_matches('\n').to_owned() + "\n"
     );
-    WitFile {
-        path: format!("{folder}/{interface}.wit"),
-        text,
-    }
+    WitFile { path: format!("{folder}/{interface}.wit"), text }
 }
 
 /// The type without what its records hold: those are named where the record is defined.
@@ -281,10 +209,7 @@ fn use_records<'a>(
             && let Some(home) = homes.get(record.upstream.as_str())
             && own != Some(*home)
         {
-            wanted
-                .entry(format!("{home}-types"))
-                .or_default()
-                .insert(record.wit.clone());
+            wanted.entry(format!("{home}-types")).or_default().insert(record.wit.clone());
         }
     }
     for (interface, records) in &wanted {
@@ -307,11 +232,7 @@ fn record(body: &mut String, record: &Record) {
 fn variant(body: &mut String, variant: &Variant) {
     let _ = writeln!(body, "  variant {} {{", names::escaped(&variant.wit));
     for case in &variant.cases {
-        let payload = case
-            .payload
-            .as_ref()
-            .map(|ty| format!("({})", ty.wit()))
-            .unwrap_or_default();
+        let payload = case.payload.as_ref().map(|ty| format!("({})", ty.wit())).unwrap_or_default();
         let _ = writeln!(body, "    {}{payload},", names::escaped(&case.wit));
     }
     body.push_str("  }\n\n");
@@ -323,10 +244,6 @@ fn function(body: &mut String, name: &str, params: &[String], result: &str) {
     if line.len() <= 110 {
         let _ = writeln!(body, "{line}");
     } else {
-        let _ = writeln!(
-            body,
-            "  {name}: func(\n    {},\n  ) -> {result};",
-            params.join(",\n    ")
-        );
+        let _ = writeln!(body, "  {name}: func(\n    {},\n  ) -> {result};", params.join(",\n    "));
     }
 }

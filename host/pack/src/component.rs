@@ -9,10 +9,7 @@ use crate::package::Package;
 /// Make a component of `module` and write the package's facts into it, where `wasm-tools metadata` and OCI tools read
 /// them.
 pub(crate) fn encode(module: &[u8], package: &Package) -> Result<Vec<u8>> {
-    let component = ComponentEncoder::default()
-        .validate(true)
-        .module(module)?
-        .encode()?;
+    let component = ComponentEncoder::default().validate(true).module(module)?.encode()?;
 
     let mut metadata = AddMetadata::default();
     metadata.name = AddMetadataField::Set(package.name.clone());
@@ -77,22 +74,10 @@ mod tests {
         assert_eq!(metadata.name.as_deref(), Some("sample"));
         let text = |field: Option<String>| field.unwrap_or_default();
         assert_eq!(text(metadata.version.as_ref().map(ToString::to_string)), "1.2.3");
-        assert_eq!(
-            text(metadata.description.as_ref().map(ToString::to_string)),
-            "Does a thing."
-        );
-        assert_eq!(
-            text(metadata.authors.as_ref().map(ToString::to_string)),
-            "Ada, Grace"
-        );
-        assert_eq!(
-            text(metadata.licenses.as_ref().map(ToString::to_string)),
-            "Apache-2.0"
-        );
-        assert_eq!(
-            text(metadata.source.as_ref().map(ToString::to_string)),
-            "https://example.com/sample"
-        );
+        assert_eq!(text(metadata.description.as_ref().map(ToString::to_string)), "Does a thing.");
+        assert_eq!(text(metadata.authors.as_ref().map(ToString::to_string)), "Ada, Grace");
+        assert_eq!(text(metadata.licenses.as_ref().map(ToString::to_string)), "Apache-2.0");
+        assert_eq!(text(metadata.source.as_ref().map(ToString::to_string)), "https://example.com/sample");
         Ok(())
     }
 

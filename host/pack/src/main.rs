@@ -16,10 +16,7 @@ use clap::{Parser, Subcommand};
 use crate::package::Package;
 
 #[derive(Parser)]
-#[command(
-    version,
-    about = "Make components of the sample plugins, and check the ones in the repository"
-)]
+#[command(version, about = "Make components of the sample plugins, and check the ones in the repository")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -78,10 +75,7 @@ fn run(command: Command) -> Result<()> {
             println!("{}", sources::digest(&root)?);
             Ok(())
         }
-        Command::Record {
-            root: Root { root },
-            components,
-        } => sources::record(&root, &components),
+        Command::Record { root: Root { root }, components } => sources::record(&root, &components),
         Command::Verify(Root { root }) => sources::verify(&root),
     }
 }

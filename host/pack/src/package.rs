@@ -33,13 +33,7 @@ impl Package {
         let manifest =
             fs::canonicalize(&manifest).with_context(|| format!("cannot find {}", manifest.display()))?;
         let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args([
-                "metadata",
-                "--no-deps",
-                "--format-version",
-                "1",
-                "--manifest-path",
-            ])
+            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
             .arg(&manifest)
             .output()
             .context("cannot run cargo")?;

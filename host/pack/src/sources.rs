@@ -19,13 +19,8 @@ const RECORD_HEADER: &str = "# Written by guest-plugins/build. `hookbox-pack ver
 const SOURCES_LINE: &str = "sources";
 
 /// What a component is built from, relative to the repository's root.
-const SOURCES: [&str; 5] = [
-    "guest-plugins",
-    "wit/hookbox",
-    "wit/deps",
-    "wit/openedx-filters",
-    "wit/openedx-events",
-];
+const SOURCES: [&str; 5] =
+    ["guest-plugins", "wit/hookbox", "wit/deps", "wit/openedx-filters", "wit/openedx-events"];
 /// Folders that hold what is built, never what it is built from.
 const BUILT: [&str; 2] = ["prebuilt", "target"];
 
@@ -113,11 +108,7 @@ pub(crate) fn verify(root: &Path) -> Result<()> {
         }
     }
 
-    ensure!(
-        wrong.is_empty(),
-        "{PREBUILT} is out of date; run guest-plugins/build\n  {}",
-        wrong.join("\n  ")
-    );
+    ensure!(wrong.is_empty(), "{PREBUILT} is out of date; run guest-plugins/build\n  {}", wrong.join("\n  "));
     Ok(())
 }
 
@@ -137,11 +128,7 @@ fn components_in(prebuilt: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let context = || format!("cannot read {}", prebuilt.display());
     for entry in fs::read_dir(prebuilt).with_context(context)? {
-        let name = entry
-            .with_context(context)?
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
+        let name = entry.with_context(context)?.file_name().to_string_lossy().into_owned();
         if name.ends_with(".wasm") {
             names.push(name);
         }
@@ -156,10 +143,7 @@ fn file_digest(path: &Path) -> Result<String> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
 }
 
@@ -217,28 +201,19 @@ mod tests {
         for folder in SOURCES {
             let changed = repository()?;
             write(&changed, &format!("{folder}/a.txt"), "changed")?;
-            assert!(
-                complaint(&changed).contains("the sources have changed"),
-                "{folder}"
-            );
+            assert!(complaint(&changed).contains("the sources have changed"), "{folder}");
 
             let new = repository()?;
             write(&new, &format!("{folder}/b/c.rs"), "")?;
             assert!(complaint(&new).contains("the sources have changed"), "{folder}");
 
             let moved = repository()?;
-            fs::rename(
-                moved.path().join(folder).join("a.txt"),
-                moved.path().join(folder).join("b.txt"),
-            )?;
+            fs::rename(moved.path().join(folder).join("a.txt"), moved.path().join(folder).join("b.txt"))?;
             assert!(complaint(&moved).contains("the sources have changed"), "{folder}");
 
             let removed = repository()?;
             fs::remove_file(removed.path().join(folder).join("a.txt"))?;
-            assert!(
-                complaint(&removed).contains("the sources have changed"),
-                "{folder}"
-            );
+            assert!(complaint(&removed).contains("the sources have changed"), "{folder}");
         }
         Ok(())
     }
@@ -251,18 +226,9 @@ mod tests {
         write(&root, "guest-plugins/prebuilt/three.wasm", "three")?;
 
         let complaint = complaint(&root);
-        assert!(
-            complaint.contains("one.wasm is not the file that was recorded"),
-            "{complaint}"
-        );
-        assert!(
-            complaint.contains("two.wasm is recorded but missing"),
-            "{complaint}"
-        );
-        assert!(
-            complaint.contains("three.wasm is not in the record"),
-            "{complaint}"
-        );
+        assert!(complaint.contains("one.wasm is not the file that was recorded"), "{complaint}");
+        assert!(complaint.contains("two.wasm is recorded but missing"), "{complaint}");
+        assert!(complaint.contains("three.wasm is not in the record"), "{complaint}");
         Ok(())
     }
 

@@ -21,11 +21,7 @@ fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
     for (name, exports, imports) in [
         ("catalog-logger", vec![CATALOG], vec![LOGGING]),
         ("course-about-url", vec![LIFECYCLE, ABOUT], vec![CONFIG, LOGGING]),
-        (
-            "enrollment-guard",
-            vec![LIFECYCLE, ENROLLMENT],
-            vec![CONFIG, LOGGING],
-        ),
+        ("enrollment-guard", vec![LIFECYCLE, ENROLLMENT], vec![CONFIG, LOGGING]),
         ("test-panic", vec![ABOUT], vec![LOGGING]),
     ] {
         let DecodedWasm::Component(resolve, world) = decode(&component(name)).unwrap() else {
@@ -39,12 +35,7 @@ fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
 
 #[test]
 fn a_plugin_says_who_it_is_and_is_small() {
-    for name in [
-        "catalog-logger",
-        "course-about-url",
-        "enrollment-guard",
-        "test-panic",
-    ] {
+    for name in ["catalog-logger", "course-about-url", "enrollment-guard", "test-panic"] {
         let component = component(name);
         assert!(component.len() < 150_000, "{name} has {} bytes", component.len());
 

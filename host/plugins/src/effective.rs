@@ -49,10 +49,7 @@ pub(crate) fn pipelines(plugins: &Plugins, tables: &FiltersTable) -> Filters {
     for (alias, like) in ALIASES {
         known.insert(
             (*alias).to_owned(),
-            FilterTable {
-                like: Some((*like).to_owned()),
-                ..FilterTable::default()
-            },
+            FilterTable { like: Some((*like).to_owned()), ..FilterTable::default() },
         );
     }
     // A generic plugin may be given hooks that are in no catalogue; those that end in an event's place are events.
@@ -71,10 +68,7 @@ pub(crate) fn pipelines(plugins: &Plugins, tables: &FiltersTable) -> Filters {
                 known.insert(filter_type.clone(), table);
             }
             Err(reason) => {
-                filters.errors.push(LoadError::Filter {
-                    filter_type: filter_type.clone(),
-                    reason,
-                });
+                filters.errors.push(LoadError::Filter { filter_type: filter_type.clone(), reason });
             }
         }
     }
@@ -97,29 +91,18 @@ fn table(filter_type: &str, value: &Value, known: Option<&FilterTable>) -> Resul
     if let Some(like) = &like
         && catalogue.filter(like).is_none()
     {
-        let types = catalogue
-            .filters()
-            .iter()
-            .map(|filter| filter.filter_type.as_str());
-        let near = names::nearest(like, types)
-            .map(|near| format!("; did you mean {near}?"))
-            .unwrap_or_default();
-        return Err(format!(
-            "like = {like:?}: no filter of the catalogue has that type{near}"
-        ));
+        let types = catalogue.filters().iter().map(|filter| filter.filter_type.as_str());
+        let near =
+            names::nearest(like, types).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(format!("like = {like:?}: no filter of the catalogue has that type{near}"));
     }
     if known.is_none() && like.is_none() {
-        if value
-            .as_object()
-            .is_some_and(|table| table.values().any(Value::is_object))
+        if value.as_object().is_some_and(|table| table.values().any(Value::is_object))
             && !filter_type.contains('.')
         {
             return Err("put the filter's whole type in quotes: [filters.\"org.openedx.…\"]".into());
         }
-        let types = catalogue
-            .filters()
-            .iter()
-            .map(|filter| filter.filter_type.as_str());
+        let types = catalogue.filters().iter().map(|filter| filter.filter_type.as_str());
         let near = names::nearest(filter_type, types)
             .map(|near| format!("did you mean {near}? "))
             .unwrap_or_default();
@@ -192,19 +175,10 @@ fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: 
         None => chosen.iter().map(|(live, ..)| live.name().to_owned()).collect(),
     };
     let metadata = table.config.metadata(filter_type, &running);
-    let context = Arc::new(CallContext {
-        filter: Some(metadata),
-    });
+    let context = Arc::new(CallContext { filter: Some(metadata) });
     let steps = chosen.into_iter().map(|(plugin, function, generic, reason)| {
         let meter = StepMeter::new(filter_type, plugin.name());
-        Step {
-            plugin,
-            reason,
-            function,
-            generic,
-            context: Arc::clone(&context),
-            meter,
-        }
+        Step { plugin, reason, function, generic, context: Arc::clone(&context), meter }
     });
     Pipeline {
         filter_type: filter_type.to_owned(),
@@ -224,9 +198,7 @@ fn listed_step(
 ) -> Result<(Arc<LivePlugin>, FunctionId, bool), String> {
     let Some(live) = plugins.get(name) else {
         let near = names::nearest(name, plugins.keys().map(String::as_str));
-        let hint = near
-            .map(|near| format!("; did you mean {near}?"))
-            .unwrap_or_default();
+        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(format!("no live plugin has that name{hint}"));
     };
     match takes(live, filter, types) {
@@ -243,11 +215,7 @@ fn takes(live: &LivePlugin, filter: Option<&Filter>, types: &[&str]) -> Option<(
     if let Some(filter) = filter
         && let Some(function) = live.plugin.function(&filter.signature)
     {
-        return Some((
-            function,
-            false,
-            format!("it exports {}", filter.signature.interface),
-        ));
+        return Some((function, false, format!("it exports {}", filter.signature.interface)));
     }
     let function = live.plugin.function(any_filter())?;
     let named = types.iter().find(|hook| live.hooks.contains(**hook))?;
@@ -256,31 +224,18 @@ fn takes(live: &LivePlugin, filter: Option<&Filter>, types: &[&str]) -> Option<(
 
 pub(crate) fn receivers(plugins: &Plugins) -> BTreeMap<String, Vec<Receiver>> {
     let catalogue = Catalogue::embedded();
-    let generic = plugins
-        .values()
-        .filter(|live| live.plugin.function(any_event()).is_some());
-    let asked = generic
-        .flat_map(|live| live.hooks.iter().cloned())
-        .filter(|hook| catalogue.filter(hook).is_none());
-    let types = catalogue
-        .events()
-        .iter()
-        .map(|event| event.event_type.clone())
-        .chain(asked);
-    types
-        .map(|event_type| (event_type.clone(), receivers_of(plugins, &event_type)))
-        .collect()
+    let generic = plugins.values().filter(|live| live.plugin.function(any_event()).is_some());
+    let asked =
+        generic.flat_map(|live| live.hooks.iter().cloned()).filter(|hook| catalogue.filter(hook).is_none());
+    let types = catalogue.events().iter().map(|event| event.event_type.clone()).chain(asked);
+    types.map(|event_type| (event_type.clone(), receivers_of(plugins, &event_type))).collect()
 }
 
 fn receivers_of(plugins: &Plugins, event_type: &str) -> Vec<Receiver> {
     let receiver = |live: &Arc<LivePlugin>| {
         let event = Catalogue::embedded().event(event_type);
-        let typed = event.and_then(|event| {
-            Some((
-                live.plugin.function(&event.signature)?,
-                &event.signature.interface,
-            ))
-        });
+        let typed = event
+            .and_then(|event| Some((live.plugin.function(&event.signature)?, &event.signature.interface)));
         let (function, generic, reason) = match typed {
             Some((function, interface)) => (function, false, format!("it exports {interface}")),
             None => {
@@ -291,13 +246,7 @@ fn receivers_of(plugins: &Plugins, event_type: &str) -> Vec<Receiver> {
             }
         };
         let meter = ReceiverMeter::new(event_type, live.name());
-        Some(Receiver {
-            plugin: Arc::clone(live),
-            reason,
-            function,
-            generic,
-            meter,
-        })
+        Some(Receiver { plugin: Arc::clone(live), reason, function, generic, meter })
     };
     plugins.values().filter_map(receiver).collect()
 }

@@ -19,6 +19,8 @@ pub struct LivePlugin {
     pub on_failure: OnFailure,
     /// The hooks that its generic interfaces get.
     pub hooks: BTreeSet<String>,
+    /// Its component's digest as text, `sha256:…`, made once.
+    pub digest: String,
     /// Where its component came from: a file, or the sample embedded in the host.
     pub origin: String,
 }
@@ -57,9 +59,7 @@ impl Generation {
 
     /// All pipelines by filter type, also the empty ones.
     pub fn pipelines(&self) -> impl Iterator<Item = (&str, &Pipeline)> {
-        self.pipelines
-            .iter()
-            .map(|(name, pipeline)| (name.as_str(), pipeline))
+        self.pipelines.iter().map(|(name, pipeline)| (name.as_str(), pipeline))
     }
 
     /// The receivers of an event type; `None` when no event has that type.
@@ -69,9 +69,7 @@ impl Generation {
 
     /// All event types with their receivers, also those without.
     pub fn events(&self) -> impl Iterator<Item = (&str, &[Receiver])> {
-        self.receivers
-            .iter()
-            .map(|(name, receivers)| (name.as_str(), receivers.as_slice()))
+        self.receivers.iter().map(|(name, receivers)| (name.as_str(), receivers.as_slice()))
     }
 
     /// What an operator should look at, although the generation can live.

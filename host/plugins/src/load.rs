@@ -103,17 +103,12 @@ impl LoadError {
 }
 
 fn listed(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("\n  - {problem}"))
-        .collect()
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
 }
 
 /// The functions that the contract lets a plugin export: every catalogued hook and the generic interfaces.
 pub fn contract() -> Contract {
-    let catalogued = Catalogue::embedded()
-        .hooks()
-        .map(|hook| Arc::clone(hook.signature()));
+    let catalogued = Catalogue::embedded().hooks().map(|hook| Arc::clone(hook.signature()));
     let generic = [any_filter(), any_event(), configure()].into_iter().cloned();
     Contract::new(catalogued.chain(generic))
 }
@@ -125,9 +120,7 @@ pub fn contract() -> Contract {
 pub async fn load(sandbox: &Sandbox, recipe: Recipe<'_>) -> Result<Generation, Vec<LoadError>> {
     let wanted = wanted(recipe.plugins, recipe.samples);
     let contract = Arc::new(contract());
-    let loading = wanted
-        .iter()
-        .map(|(name, table)| plugin(sandbox, &contract, name, table, &recipe));
+    let loading = wanted.iter().map(|(name, table)| plugin(sandbox, &contract, name, table, &recipe));
     let mut plugins = BTreeMap::new();
     let mut errors = Vec::new();
     for loaded in futures::future::join_all(loading).await {
@@ -150,22 +143,14 @@ pub async fn load(sandbox: &Sandbox, recipe: Recipe<'_>) -> Result<Generation, V
         tracing::warn!("{warning}");
     }
     let receivers = effective::receivers(&plugins);
-    Ok(Generation {
-        plugins,
-        pipelines: filters.pipelines,
-        receivers,
-        warnings: filters.warnings,
-    })
+    Ok(Generation { plugins, pipelines: filters.pipelines, receivers, warnings: filters.warnings })
 }
 
 /// The plugins to load: those of the table, and the samples unless the table replaces them.
 fn wanted(table: &PluginsTable, samples: &[Sample]) -> BTreeMap<String, PluginTable> {
     let is_sample = |name: &str| samples.iter().any(|sample| sample.name == name);
     let mut wanted = table.plugins.clone();
-    if table
-        .samples
-        .unwrap_or_else(|| table.plugins.keys().all(|name| is_sample(name)))
-    {
+    if table.samples.unwrap_or_else(|| table.plugins.keys().all(|name| is_sample(name))) {
         for sample in samples {
             wanted.entry(sample.name.to_owned()).or_default();
         }
@@ -181,14 +166,9 @@ async fn plugin(
     recipe: &Recipe<'_>,
 ) -> Result<LivePlugin, LoadError> {
     check_name(name)?;
-    let setting = |reason: String| LoadError::Setting {
-        plugin: name.to_owned(),
-        reason,
-    };
+    let setting = |reason: String| LoadError::Setting { plugin: name.to_owned(), reason };
     if let Some(grant) = table.grants.first() {
-        return Err(setting(format!(
-            "grant {grant:?}: this host has no capability that needs a grant"
-        )));
+        return Err(setting(format!("grant {grant:?}: this host has no capability that needs a grant")));
     }
     let isolation = table.isolation().map_err(setting)?;
     let limits = table.limits.limits().map_err(setting)?;
@@ -197,26 +177,16 @@ async fn plugin(
     let (compiler, expected) = (sandbox.clone(), Arc::clone(contract));
     let admitted = tokio::task::spawn_blocking(move || compiler.admit(&bytes, &expected)).await;
     let admitted: Admitted = match admitted {
-        Ok(admitted) => admitted.map_err(|report| LoadError::Refused {
-            plugin: name.to_owned(),
-            report,
-        })?,
+        Ok(admitted) => admitted.map_err(|report| LoadError::Refused { plugin: name.to_owned(), report })?,
         Err(error) => return Err(setting(format!("admission ended early: {error}"))),
     };
     let settings = Settings::new(table.settings.clone());
-    let options = PluginOptions {
-        name: name.to_owned(),
-        settings,
-        limits,
-        isolation,
-    };
+    let options = PluginOptions { name: name.to_owned(), settings, limits, isolation };
     let plugin = sandbox.plugin(&admitted, options);
     let named = plugin.function(any_filter()).is_some() || plugin.function(any_event()).is_some();
     match (named, table.hooks.is_empty()) {
         (false, false) => {
-            return Err(setting(
-                "hooks: the component exports no generic interface to give them to".into(),
-            ));
+            return Err(setting("hooks: the component exports no generic interface to give them to".into()));
         }
         (true, true) if table.tried_hook.is_none() => {
             tracing::warn!(
@@ -226,12 +196,10 @@ async fn plugin(
         }
         _ => {}
     }
-    plugin.try_out().await.map_err(|reason| LoadError::TryOut {
-        plugin: name.to_owned(),
-        reason,
-    })?;
+    plugin.try_out().await.map_err(|reason| LoadError::TryOut { plugin: name.to_owned(), reason })?;
     tracing::info!(plugin = name, version = plugin.report().metadata.version, digest = %plugin.report().digest, origin, "plugin is live");
     Ok(LivePlugin {
+        digest: plugin.report().digest.to_string(),
         plugin,
         on_failure: table.on_failure,
         hooks: table.hooks.iter().chain(&table.tried_hook).cloned().collect(),
@@ -244,11 +212,7 @@ fn check_name(name: &str) -> Result<(), LoadError> {
     let sound = (1..=63).contains(&name.len())
         && name.bytes().next().is_some_and(letter)
         && name.bytes().all(|byte| letter(byte) || byte == b'-');
-    if sound {
-        Ok(())
-    } else {
-        Err(LoadError::Name(name.chars().take(80).collect()))
-    }
+    if sound { Ok(()) } else { Err(LoadError::Name(name.chars().take(80).collect())) }
 }
 
 fn component(name: &str, table: &PluginTable, recipe: &Recipe<'_>) -> Result<(Vec<u8>, String), LoadError> {
@@ -266,21 +230,14 @@ fn component(name: &str, table: &PluginTable, recipe: &Recipe<'_>) -> Result<(Ve
                     ),
                 };
                 let reason = format!("no `component`: {hint} give the path of its .wasm file");
-                Err(LoadError::Setting {
-                    plugin: name.to_owned(),
-                    reason,
-                })
+                Err(LoadError::Setting { plugin: name.to_owned(), reason })
             }
         };
     };
     let path = recipe.folder.join(path);
     match read(&path) {
         Ok(bytes) => Ok((bytes, path.display().to_string())),
-        Err(reason) => Err(LoadError::Component {
-            plugin: name.to_owned(),
-            path,
-            reason,
-        }),
+        Err(reason) => Err(LoadError::Component { plugin: name.to_owned(), path, reason }),
     }
 }
 
@@ -291,9 +248,7 @@ fn component(name: &str, table: &PluginTable, recipe: &Recipe<'_>) -> Result<(Ve
 pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    let most = u64::try_from(COMPONENT_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
+    let most = u64::try_from(COMPONENT_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

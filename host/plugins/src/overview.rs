@@ -92,7 +92,7 @@ fn taker(live: &LivePlugin, reason: &str) -> TakerView {
     TakerView {
         plugin: live.name().to_owned(),
         version: live.version().map(str::to_owned),
-        digest: live.plugin.report().digest.to_string(),
+        digest: live.digest.clone(),
         on_failure: on_failure_name(live.on_failure),
         reason: reason.to_owned(),
     }
@@ -102,9 +102,7 @@ impl Generation {
     /// Every hook: the catalogue's, and the operator's own.
     pub fn hooks(&self) -> Vec<HookView> {
         let filters = self.pipelines.keys().filter_map(|name| self.filter_view(name));
-        filters
-            .chain(self.receivers.keys().filter_map(|name| self.event_view(name)))
-            .collect()
+        filters.chain(self.receivers.keys().filter_map(|name| self.event_view(name))).collect()
     }
 
     /// One hook by type.
@@ -114,11 +112,7 @@ impl Generation {
 
     /// The known hook type nearest to one that is not.
     pub fn nearest_hook(&self, hook_type: &str) -> Option<&str> {
-        let known = self
-            .pipelines
-            .keys()
-            .chain(self.receivers.keys())
-            .map(String::as_str);
+        let known = self.pipelines.keys().chain(self.receivers.keys()).map(String::as_str);
         names::nearest(hook_type, known)
     }
 
@@ -126,15 +120,12 @@ impl Generation {
     pub fn plugin_views(&self) -> Vec<PluginView> {
         let view = |live: &LivePlugin| {
             let report = live.plugin.report();
-            let hooks = report
-                .exports
-                .iter()
-                .filter(|export| export.role == hookbox_sandbox::Role::Hook);
+            let hooks = report.exports.iter().filter(|export| export.role == hookbox_sandbox::Role::Hook);
             PluginView {
                 name: live.name().to_owned(),
                 version: live.version().map(str::to_owned),
                 description: report.metadata.description.clone(),
-                digest: report.digest.to_string(),
+                digest: live.digest.clone(),
                 origin: live.origin.clone(),
                 exports: hooks.map(|export| export.interface.clone()).collect(),
                 limits: live.plugin.limits().clone(),
@@ -156,18 +147,11 @@ impl Generation {
             live: !pipeline.steps.is_empty(),
             fail_silently: Some(pipeline.fail_silently),
             arguments: params.iter().map(argument).collect(),
-            plugins: pipeline
-                .steps
-                .iter()
-                .map(|step| taker(&step.plugin, &step.reason))
-                .collect(),
+            plugins: pipeline.steps.iter().map(|step| taker(&step.plugin, &step.reason)).collect(),
             missing: pipeline
                 .missing
                 .iter()
-                .map(|(plugin, reason)| MissingView {
-                    plugin: plugin.clone(),
-                    reason: reason.clone(),
-                })
+                .map(|(plugin, reason)| MissingView { plugin: plugin.clone(), reason: reason.clone() })
                 .collect(),
         })
     }
@@ -184,18 +168,12 @@ impl Generation {
             live: !receivers.is_empty(),
             fail_silently: None,
             arguments: event.iter().map(|event| argument(&event.data)).collect(),
-            plugins: receivers
-                .iter()
-                .map(|receiver| taker(&receiver.plugin, &receiver.reason))
-                .collect(),
+            plugins: receivers.iter().map(|receiver| taker(&receiver.plugin, &receiver.reason)).collect(),
             missing: Vec::new(),
         })
     }
 }
 
 fn argument(field: &hookbox_hooks::types::Field) -> Argument {
-    Argument {
-        name: field.name.clone(),
-        ty: field.ty.wit(),
-    }
+    Argument { name: field.name.clone(), ty: field.ty.wit() }
 }

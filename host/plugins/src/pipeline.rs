@@ -193,11 +193,7 @@ impl Pipeline {
                 Verdict::Failed => {
                     let last = steps.last().and_then(|report| report.failure.clone());
                     let failure = last.unwrap_or_else(|| StepFailure::Error(String::new()));
-                    return Err(FilterError::Step {
-                        plugin: step.plugin.name().to_owned(),
-                        failure,
-                        steps,
-                    });
+                    return Err(FilterError::Step { plugin: step.plugin.name().to_owned(), failure, steps });
                 }
             }
         }
@@ -205,11 +201,7 @@ impl Pipeline {
         if let Some((filter, aside)) = passwords {
             put_back_passwords(filter, &mut kwargs, aside);
         }
-        Ok(FilterRun {
-            outcome,
-            kwargs,
-            steps,
-        })
+        Ok(FilterRun { outcome, kwargs, steps })
     }
 
     async fn call(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, CallFailure> {
@@ -238,13 +230,10 @@ impl Pipeline {
         let (Some(filter), StepAnswer::Proceed(changes)) = (&self.filter, answer) else {
             return Ok(());
         };
-        filter
-            .params
-            .iter()
-            .try_for_each(|param| match changes.get(&param.name) {
-                None | Some(Value::Null) => Ok(()),
-                Some(value) => param.ty.check(value, &param.name),
-            })
+        filter.params.iter().try_for_each(|param| match changes.get(&param.name) {
+            None | Some(Value::Null) => Ok(()),
+            Some(value) => param.ty.check(value, &param.name),
+        })
     }
 }
 
@@ -270,12 +259,7 @@ impl Step {
             (StepOutcome::Halted, _) => tracing::info!(filter_type, plugin, "step halted the pipeline"),
             (StepOutcome::Raised, _) => {
                 if let Verdict::Raised(exception) = verdict {
-                    tracing::info!(
-                        filter_type,
-                        plugin,
-                        class = exception.class,
-                        "step raised an exception"
-                    );
+                    tracing::info!(filter_type, plugin, class = exception.class, "step raised an exception");
                 }
             }
             (_, Some(failure)) => {
@@ -285,11 +269,10 @@ impl Step {
             }
             (_, None) => {}
         }
-        let report = self.plugin.plugin.report();
         StepReport {
             plugin: plugin.to_owned(),
             version: self.plugin.version().map(str::to_owned),
-            digest: report.digest.to_string(),
+            digest: self.plugin.digest.clone(),
             outcome,
             changed,
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),

@@ -55,10 +55,7 @@ impl Receiver {
         let metadata = event.metadata.to_json(attempt);
         let arguments = if self.generic {
             Map::from_iter([
-                (
-                    "event_type".to_owned(),
-                    Value::String(event.metadata.event_type.clone()),
-                ),
+                ("event_type".to_owned(), Value::String(event.metadata.event_type.clone())),
                 ("data".to_owned(), event.data.clone()),
                 ("metadata".to_owned(), metadata),
             ])
@@ -80,11 +77,7 @@ impl Receiver {
     }
 
     fn log(&self, event: &ReceivedEvent, receipt: &Receipt) {
-        let (plugin, event_type, id) = (
-            self.plugin.name(),
-            &*event.metadata.event_type,
-            &*event.metadata.id,
-        );
+        let (plugin, event_type, id) = (self.plugin.name(), &*event.metadata.event_type, &*event.metadata.id);
         match receipt {
             Receipt::Delivered => tracing::debug!(plugin, event_type, id, "event delivered"),
             Receipt::Retry(reason) => {
@@ -94,13 +87,7 @@ impl Receiver {
                 tracing::warn!(plugin, event_type, id, reason, "receiver rejected the event");
             }
             Receipt::Failed(failure) => {
-                tracing::error!(
-                    plugin,
-                    event_type,
-                    id,
-                    code = failure.code(),
-                    "receiver failed: {failure}"
-                );
+                tracing::error!(plugin, event_type, id, code = failure.code(), "receiver failed: {failure}");
             }
         }
     }

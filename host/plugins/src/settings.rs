@@ -60,10 +60,7 @@ pub enum IsolationKind {
 /// `limits`: what is left out keeps its default. See [`Limits`] for the meaning of each.
 #[derive(Debug, Clone, Default, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(
-    missing_docs,
-    reason = "each is documented at the field of `Limits` that it sets"
-)]
+#[expect(missing_docs, reason = "each is documented at the field of `Limits` that it sets")]
 pub struct LimitsTable {
     #[serde(with = "humantime_serde")]
     pub time: Option<Duration>,
@@ -97,9 +94,7 @@ impl PluginTable {
             (IsolationKind::Call, None) => Ok(Isolation::Call),
             (IsolationKind::Call, Some(_)) => Err("max_calls needs isolation = \"reuse\"".into()),
             (IsolationKind::Reuse, Some(0)) => Err("max_calls must be at least 1".into()),
-            (IsolationKind::Reuse, calls) => Ok(Isolation::Reuse {
-                max_calls: calls.unwrap_or(MAX_CALLS),
-            }),
+            (IsolationKind::Reuse, calls) => Ok(Isolation::Reuse { max_calls: calls.unwrap_or(MAX_CALLS) }),
         }
     }
 }
@@ -114,9 +109,7 @@ impl LimitsTable {
         let bytes = |key: &str, value: Option<ByteSize>, default: usize| match value {
             None => Ok(default),
             Some(size) => match usize::try_from(size.as_u64()) {
-                Ok(0) | Err(_) => Err(format!(
-                    "limits.{key} must be at least 1 byte and fit this machine"
-                )),
+                Ok(0) | Err(_) => Err(format!("limits.{key} must be at least 1 byte and fit this machine")),
                 Ok(size) => Ok(size),
             },
         };

@@ -80,10 +80,8 @@ struct Ours {
 impl Ours {
     fn new(sandbox: &Sandbox, isolation: Isolation) -> Self {
         let signature = Arc::clone(&Catalogue::embedded().filter(FILTER).unwrap().signature);
-        let contract = Contract::new([
-            Arc::clone(&signature),
-            Arc::clone(hookbox_hooks::catalogue::configure()),
-        ]);
+        let contract =
+            Contract::new([Arc::clone(&signature), Arc::clone(hookbox_hooks::catalogue::configure())]);
         let admitted = sandbox.admit(&component(), &contract).unwrap();
         let options = PluginOptions {
             name: "bench".into(),
@@ -93,11 +91,7 @@ impl Ours {
         };
         let plugin = sandbox.plugin(&admitted, options);
         let function = plugin.function(&signature).unwrap();
-        Self {
-            plugin,
-            function,
-            context: Arc::default(),
-        }
+        Self { plugin, function, context: Arc::default() }
     }
 
     /// Text in, `steps` calls, text out.
@@ -107,12 +101,8 @@ impl Ours {
             let (function, context) = (self.function, Arc::clone(&self.context));
             let time = Duration::from_secs(1);
             let answer = self.plugin.call(function, &arguments, context, time).await;
-            let Ok(Ok(Value::Object(mut outcome))) = answer else {
-                panic!("{answer:?}")
-            };
-            let Some(Value::Object(changes)) = outcome.swap_remove("proceed") else {
-                panic!("halted")
-            };
+            let Ok(Ok(Value::Object(mut outcome))) = answer else { panic!("{answer:?}") };
+            let Some(Value::Object(changes)) = outcome.swap_remove("proceed") else { panic!("halted") };
             arguments.extend(changes);
         }
         serde_json::to_string(&arguments).unwrap()
@@ -163,10 +153,7 @@ struct Static {
 impl Static {
     fn new(allocation: Allocation) -> Self {
         let mut config = Config::new();
-        config
-            .epoch_interruption(true)
-            .max_wasm_stack(512 << 10)
-            .async_stack_size(2 << 20);
+        config.epoch_interruption(true).max_wasm_stack(512 << 10).async_stack_size(2 << 20);
         if allocation != Allocation::OnDemand {
             let mut pool = PoolingAllocationConfig::new();
             pool.total_component_instances(64)
@@ -176,11 +163,7 @@ impl Static {
                 .total_stacks(64)
                 .linear_memory_keep_resident(1 << 20)
                 .table_keep_resident(64 << 10)
-                .pagemap_scan(if allocation == Allocation::PoolPagemap {
-                    Enabled::Yes
-                } else {
-                    Enabled::No
-                });
+                .pagemap_scan(if allocation == Allocation::PoolPagemap { Enabled::Yes } else { Enabled::No });
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         }
         let engine = Engine::new(&config).unwrap();
@@ -189,12 +172,7 @@ impl Static {
         About::add_to_linker::<Open, HasSelf<Open>>(&mut linker, |state| state).unwrap();
         let pre = linker.instantiate_pre(&component).unwrap();
         let about = AboutPre::new(pre.clone()).unwrap();
-        Self {
-            engine,
-            pre,
-            about,
-            kept: RefCell::new(None),
-        }
+        Self { engine, pre, about, kept: RefCell::new(None) }
     }
 
     fn store(&self) -> Store<Open> {
@@ -236,13 +214,8 @@ impl Static {
 async fn step((store, about): &mut (Store<Open>, About), arguments: &mut Map<String, Value>) {
     let text = |name: &str| arguments[name].as_str().unwrap();
     let filter = about.openedx_filters_learning_course_about_page_url_requested_v1();
-    let outcome = filter
-        .call_run_filter(store, text("url"), text("org"))
-        .await
-        .unwrap();
-    let Ok(Outcome::Proceed(changes)) = outcome else {
-        panic!("{outcome:?}")
-    };
+    let outcome = filter.call_run_filter(store, text("url"), text("org")).await.unwrap();
+    let Ok(Outcome::Proceed(changes)) = outcome else { panic!("{outcome:?}") };
     for (name, change) in [("url", changes.url), ("org", changes.org)] {
         if let Some(change) = change {
             arguments.insert(name.into(), json!(change));
@@ -258,12 +231,7 @@ fn calls(criterion: &mut Criterion) {
     let reused = Ours::new(&sandbox, Isolation::Reuse { max_calls: u32::MAX });
     let fixed = Static::new(sandbox.allocation());
     runtime.block_on(async {
-        let answers = [
-            fresh.run(1).await,
-            reused.run(2).await,
-            fixed.run(1).await,
-            fixed.run_reused().await,
-        ];
+        let answers = [fresh.run(1).await, reused.run(2).await, fixed.run(1).await, fixed.run_reused().await];
         assert!(answers.iter().all(|answer| answer == ANSWER), "{answers:#?}");
     });
 

@@ -82,21 +82,15 @@ pub struct Contract {
 impl Contract {
     /// A contract of these functions.
     pub fn new(signatures: impl IntoIterator<Item = Arc<Signature>>) -> Self {
-        Self {
-            signatures: signatures.into_iter().collect(),
-        }
+        Self { signatures: signatures.into_iter().collect() }
     }
 
     fn find(&self, interface: &str) -> Option<&Arc<Signature>> {
-        self.signatures
-            .iter()
-            .find(|signature| unversioned(&signature.interface) == unversioned(interface))
+        self.signatures.iter().find(|signature| unversioned(&signature.interface) == unversioned(interface))
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.signatures
-            .iter()
-            .map(|signature| unversioned(&signature.interface))
+        self.signatures.iter().map(|signature| unversioned(&signature.interface))
     }
 }
 
@@ -112,9 +106,7 @@ fn unversioned(interface: &str) -> &str {
 }
 
 fn major(interface: &str) -> &str {
-    interface
-        .split_once('@')
-        .map_or("", |(_, version)| version.split('.').next().unwrap_or(version))
+    interface.split_once('@').map_or("", |(_, version)| version.split('.').next().unwrap_or(version))
 }
 
 /// Looks at the bytes alone: size, kind, soundness, metadata.
@@ -142,22 +134,12 @@ fn kind(bytes: &[u8]) -> Result<(), Problem> {
     if bytes.len() > COMPONENT_BYTES {
         let help = "Strip debug information, or make the plugin smaller.";
         let most = format!("at most {COMPONENT_BYTES} bytes");
-        return Err(Problem::new(
-            ProblemCode::TooLarge,
-            most,
-            format!("{} bytes", bytes.len()),
-            help,
-        ));
+        return Err(Problem::new(ProblemCode::TooLarge, most, format!("{} bytes", bytes.len()), help));
     }
     if Engine::detect_precompiled(bytes).is_some() {
         let help = "Install the .wasm it was compiled from; the host compiles it itself.";
         let found = "native code compiled ahead of time (.cwasm)";
-        return Err(Problem::new(
-            ProblemCode::Precompiled,
-            "a WebAssembly component",
-            found,
-            help,
-        ));
+        return Err(Problem::new(ProblemCode::Precompiled, "a WebAssembly component", found, help));
     }
     if !bytes.starts_with(b"\0asm") {
         let found = match bytes {
@@ -166,38 +148,21 @@ fn kind(bytes: &[u8]) -> Result<(), Problem> {
             _ => "bytes that are no WebAssembly",
         };
         let help = "Give the .wasm file that the plugin's build made.";
-        return Err(Problem::new(
-            ProblemCode::NotWasm,
-            "a WebAssembly component",
-            found,
-            help,
-        ));
+        return Err(Problem::new(ProblemCode::NotWasm, "a WebAssembly component", found, help));
     }
     if wasmparser::Parser::is_core_wasm(bytes) {
         let help = "Make a component of it: `wasm-tools component new`, `cargo component`, or a target such as \
                     wasm32-wasip2.";
-        return Err(Problem::new(
-            ProblemCode::CoreModule,
-            "a WebAssembly component",
-            "a core module",
-            help,
-        ));
+        return Err(Problem::new(ProblemCode::CoreModule, "a WebAssembly component", "a core module", help));
     }
-    wasmparser::Validator::new()
-        .validate_all(bytes)
-        .map_err(|error| invalid(&error.to_string()))?;
+    wasmparser::Validator::new().validate_all(bytes).map_err(|error| invalid(&error.to_string()))?;
     Ok(())
 }
 
 fn invalid(reason: &str) -> Problem {
     let help =
         "The file is damaged, cut short, or uses WebAssembly that this host does not run. Build it again.";
-    Problem::new(
-        ProblemCode::Invalid,
-        "a sound WebAssembly component",
-        reason,
-        help,
-    )
+    Problem::new(ProblemCode::Invalid, "a sound WebAssembly component", reason, help)
 }
 
 /// Why the engine does not take a component whose bytes are sound.
@@ -256,24 +221,13 @@ pub(crate) fn match_contract(
                 Role::Refused
             }
         };
-        report.exports.push(Export {
-            interface: name.to_owned(),
-            role,
-        });
+        report.exports.push(Export { interface: name.to_owned(), role });
     }
-    let hooks = functions
-        .iter()
-        .filter(|function| function.plan.signature.function != "configure")
-        .count();
+    let hooks = functions.iter().filter(|function| function.plan.signature.function != "configure").count();
     if hooks == 0 && report.problems.is_empty() {
         let help = "Export at least one interface of openedx:filters, openedx:events, hookbox:plugin/any-filter or \
                     hookbox:plugin/any-event. `hookbox hooks list` names them all.";
-        report.problems.push(Problem::new(
-            ProblemCode::NoHooks,
-            "an exported hook",
-            "none",
-            help,
-        ));
+        report.problems.push(Problem::new(ProblemCode::NoHooks, "an exported hook", "none", help));
     }
     functions
 }
@@ -281,9 +235,9 @@ pub(crate) fn match_contract(
 /// An interface of types alone asks for nothing: it only gives names to what the exports use.
 fn only_types(engine: &Engine, item: &ComponentItem) -> bool {
     match item {
-        ComponentItem::ComponentInstance(instance) => instance
-            .exports(engine)
-            .all(|(_, item)| matches!(item.ty, ComponentItem::Type(_))),
+        ComponentItem::ComponentInstance(instance) => {
+            instance.exports(engine).all(|(_, item)| matches!(item.ty, ComponentItem::Type(_)))
+        }
         ComponentItem::Type(_) => true,
         _ => false,
     }
@@ -300,18 +254,11 @@ fn export(
         return Ok(None);
     };
     let Some(signature) = contract.find(name) else {
-        let ours = ["openedx:", "hookbox:"]
-            .iter()
-            .any(|package| name.starts_with(package));
+        let ours = ["openedx:", "hookbox:"].iter().any(|package| name.starts_with(package));
         // `hookbox:plugin/types` and the like hold no functions: a toolchain may export them beside a hook.
-        let callable = instance
-            .exports(engine)
-            .any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
-        return if ours && callable {
-            Err(vec![unknown_hook(name, contract)])
-        } else {
-            Ok(None)
-        };
+        let callable =
+            instance.exports(engine).any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+        return if ours && callable { Err(vec![unknown_hook(name, contract)]) } else { Ok(None) };
     };
     if major(name) != major(&signature.interface) {
         let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
@@ -322,16 +269,13 @@ fn export(
         .get_export_index(None, name)
         .and_then(|instance| component.get_export_index(Some(&instance), signature.function));
     match (function(engine, instance, signature.function), index) {
-        (Some(found), Some(index)) => Ok(Some(Function {
-            plan: FunctionPlan::new(signature, &found)?,
-            index,
-        })),
+        (Some(found), Some(index)) => {
+            Ok(Some(Function { plan: FunctionPlan::new(signature, &found)?, index }))
+        }
         _ => {
             let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
             let expected = format!("a function {}", signature.function);
-            Err(vec![
-                Problem::new(ProblemCode::MissingFunction, expected, "none", help).of(name),
-            ])
+            Err(vec![Problem::new(ProblemCode::MissingFunction, expected, "none", help).of(name)])
         }
     }
 }
@@ -355,13 +299,8 @@ fn unknown_hook(name: &str, contract: &Contract) -> Problem {
                  hookbox:plugin/any-event."
             .to_owned(),
     };
-    Problem::new(
-        ProblemCode::UnknownHook,
-        "an interface of the contract",
-        "one it does not have",
-        help,
-    )
-    .of(name)
+    Problem::new(ProblemCode::UnknownHook, "an interface of the contract", "one it does not have", help)
+        .of(name)
 }
 
 fn unknown_import(name: &str) -> Problem {
@@ -379,11 +318,6 @@ fn unknown_import(name: &str) -> Problem {
             None => format!("The host offers {}.", OFFERED.join(", ")),
         },
     };
-    Problem::new(
-        ProblemCode::UnknownImport,
-        "an interface the host offers",
-        "one it does not offer",
-        help,
-    )
-    .of(name)
+    Problem::new(ProblemCode::UnknownImport, "an interface the host offers", "one it does not offer", help)
+        .of(name)
 }

@@ -45,9 +45,7 @@ impl CompileCache {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         }
-        Ok(Self {
-            folder: folder.to_owned(),
-        })
+        Ok(Self { folder: folder.to_owned() })
     }
 
     /// The component from the cache, or compiled and put there. A file that cannot be used is removed and rebuilt.
@@ -71,10 +69,7 @@ impl CompileCache {
     fn find(&self, prefix: &str) -> Option<PathBuf> {
         let entries = std::fs::read_dir(&self.folder).ok()?;
         entries.flatten().map(|entry| entry.path()).find(|path| {
-            let name = path
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with(prefix) && name.ends_with(SUFFIX)
         })
     }
@@ -95,24 +90,15 @@ impl CompileCache {
 /// Maps a compiled component whose content matches the digest in its name.
 fn map(engine: &Engine, path: &Path, prefix: &str) -> Result<Component, String> {
     let content = std::fs::read(path).map_err(|error| error.to_string())?;
-    let name = path
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
-    let recorded = name
-        .strip_prefix(prefix)
-        .and_then(|rest| rest.strip_suffix(SUFFIX))
-        .unwrap_or_default();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let recorded = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(SUFFIX)).unwrap_or_default();
     if recorded != Digest::of(&content).hex() {
         return Err("its content is not what was written".into());
     }
     // SAFETY: the folder belongs to the host's user alone, files in it are written whole by `compile` and never
     // changed, and this one's content has just been checked against the digest it was written under. The engine
     // refuses code of another version or configuration.
-    #[expect(
-        unsafe_code,
-        reason = "mapping compiled code is the one unsafe act of this project"
-    )]
+    #[expect(unsafe_code, reason = "mapping compiled code is the one unsafe act of this project")]
     unsafe { Component::deserialize_file(engine, path) }.map_err(|error| format!("{error:#}"))
 }
 

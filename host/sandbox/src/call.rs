@@ -1,6 +1,9 @@
 //! One call of one function: an instance, the values in, the answer out, the reason when there is none.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -25,7 +28,7 @@ pub type Answer = Result<Value, Value>;
 /// Where a call runs.
 enum Place {
     /// In an instance that served a call before.
-    Idle(Box<Held>),
+    Idle(Held),
     /// In one that is still to be made.
     Fresh(Slot),
 }
@@ -67,22 +70,17 @@ impl Plugin {
         lowered: &[Val],
         context: Arc<CallContext>,
     ) -> Result<Answer, CallFailure> {
-        let turn = timeout_at(deadline.into(), async { (self.turn().await, self.place().await) });
-        let Ok((_turn, place)) = turn.await else {
+        let turn = pin!(async { (self.turn().await, self.place().await) });
+        let Some((_turn, place)) = before(deadline, turn).await else {
             let detail = format!("no turn within {} ms", time.as_millis());
             return Err(CallFailure::Overloaded { detail });
         };
         // A running guest is stopped by the clock's tick, which knows where it was. Only one that waits inside the
         // host needs to be dropped from outside, a little later.
-        let last = deadline + 2 * TICK;
-        match timeout_at(
-            last.into(),
-            self.run(place, deadline, time, function, lowered, context),
-        )
-        .await
-        {
-            Ok(result) => result,
-            Err(_) => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+        let run = pin!(self.run(place, deadline, time, function, lowered, context));
+        match before(deadline + 2 * TICK, run).await {
+            Some(result) => result,
+            None => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
         }
     }
 
@@ -103,13 +101,10 @@ impl Plugin {
             Err(error) => return Err(explain(&error, held.store.data(), finished, time)),
         };
         let json_depth = self.limits().json_depth;
-        let answer = function
-            .plan
-            .lift(answer, json_depth)
-            .map_err(|unfit| match unfit {
-                Unfit::Wrong(mismatch) => CallFailure::Answer(mismatch),
-                Unfit::TooDeep => limit(Limit::JsonDepth, 0, self.limits(), time, None, None),
-            })?;
+        let answer = function.plan.lift(answer, json_depth).map_err(|unfit| match unfit {
+            Unfit::Wrong(mismatch) => CallFailure::Answer(mismatch),
+            Unfit::TooDeep => limit(Limit::JsonDepth, 0, self.limits(), time, None, None),
+        })?;
         self.keep(held);
         Ok(answer)
     }
@@ -119,7 +114,7 @@ impl Plugin {
         if let Isolation::Reuse { .. } = self.isolation()
             && let Some(held) = self.instances().take(self.id())
         {
-            return Place::Idle(Box::new(held));
+            return Place::Idle(held);
         }
         Place::Fresh(self.instances().slot().await)
     }
@@ -136,18 +131,13 @@ impl Plugin {
             Place::Idle(mut held) => {
                 held.store.data_mut().prepare(context, deadline);
                 held.store.set_epoch_deadline(1);
-                return Ok(*held);
+                return Ok(held);
             }
             Place::Fresh(slot) => slot,
         };
         let mut store = state::store(self.engine(), self.state(context, deadline));
         match self.pre().instantiate_async(&mut store).await {
-            Ok(instance) => Ok(Held {
-                store,
-                instance,
-                calls_left: self.calls_an_instance(),
-                _slot: slot,
-            }),
+            Ok(instance) => Ok(Held { store, instance, calls_left: self.calls_an_instance(), _slot: slot }),
             Err(error) => {
                 let finished = store.data().log.finish();
                 Err(explain(&error, store.data(), finished, time))
@@ -163,14 +153,10 @@ impl Plugin {
     ) -> Result<(), CallFailure> {
         let slot = self.instances().slot().await;
         let deadline = Instant::now() + time;
-        match timeout_at(
-            (deadline + 2 * TICK).into(),
-            self.instance(Place::Fresh(slot), deadline, time, context),
-        )
-        .await
-        {
-            Ok(made) => made.map(drop),
-            Err(_) => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+        let instance = pin!(self.instance(Place::Fresh(slot), deadline, time, context));
+        match before(deadline + 2 * TICK, instance).await {
+            Some(made) => made.map(drop),
+            None => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
         }
     }
 
@@ -179,6 +165,14 @@ impl Plugin {
         if held.calls_left > 0 && held.store.data().refused.is_none() {
             self.instances().put(self.id(), held);
         }
+    }
+}
+
+/// The work's result, unless the time comes first. Most work is done at once and never sets the timer.
+async fn before<T>(deadline: Instant, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    match poll_fn(|task| Poll::Ready(work.as_mut().poll(task))).await {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => timeout_at(deadline.into(), work).await.ok(),
     }
 }
 
@@ -203,23 +197,12 @@ fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time:
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     let function = backtrace.and_then(innermost);
     let trap = error.downcast_ref::<Trap>().copied();
-    let bound = |which, wanted| {
-        limit(
-            which,
-            wanted,
-            &state.limits,
-            time,
-            function.clone(),
-            message.clone(),
-        )
-    };
+    let bound = |which, wanted| limit(which, wanted, &state.limits, time, function.clone(), message.clone());
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         return CallFailure::Exit { status: exit.0 };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallFailure::Overloaded {
-            detail: error.to_string(),
-        };
+        return CallFailure::Overloaded { detail: error.to_string() };
     }
     match (trap, state.refused) {
         (_, Some((Limit::HostCalls, wanted))) => return bound(Limit::HostCalls, wanted),
@@ -233,9 +216,7 @@ fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time:
     if text.contains("fuel allocated for hostcalls has been exhausted") {
         return bound(Limit::AnswerBytes, 0);
     }
-    if error
-        .downcast_ref::<wasmtime::component::ResourceTableError>()
-        .is_some()
+    if error.downcast_ref::<wasmtime::component::ResourceTableError>().is_some()
         || text.contains("handle limit")
     {
         return bound(Limit::Handles, 0);
@@ -244,9 +225,7 @@ fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time:
     CallFailure::Trap {
         reason: crate::log::escape(&text, 512),
         function: function.clone(),
-        location: frames
-            .iter()
-            .find_map(|frame| frame.symbols().iter().find_map(location)),
+        location: frames.iter().find_map(|frame| frame.symbols().iter().find_map(location)),
         message: message.clone(),
         backtrace: frames.iter().filter_map(frame_name).take(FRAMES).collect(),
     }
@@ -254,21 +233,10 @@ fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time:
 
 /// The innermost function that is the plugin's own, not its language's panic machinery.
 fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
-    const MACHINERY: [&str; 9] = [
-        "rust_panic",
-        "__rust",
-        "core::",
-        "<core::",
-        "std::",
-        "<std::",
-        "alloc::",
-        "<alloc::",
-        "abort",
-    ];
+    const MACHINERY: [&str; 9] =
+        ["rust_panic", "__rust", "core::", "<core::", "std::", "<std::", "alloc::", "<alloc::", "abort"];
     let names: Vec<String> = backtrace.frames().iter().filter_map(frame_name).collect();
-    let own = names
-        .iter()
-        .find(|name| !MACHINERY.iter().any(|start| name.starts_with(start)));
+    let own = names.iter().find(|name| !MACHINERY.iter().any(|start| name.starts_with(start)));
     own.or(names.first()).cloned()
 }
 
@@ -303,11 +271,7 @@ fn without_hashes(name: &str) -> String {
 
 fn location(symbol: &wasmtime::FrameSymbol) -> Option<String> {
     let file = crate::log::escape(symbol.file()?, 256);
-    Some(
-        symbol
-            .line()
-            .map_or_else(|| file.clone(), |line| format!("{file}:{line}")),
-    )
+    Some(symbol.line().map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
 }
 
 fn limit(
@@ -349,21 +313,14 @@ fn limit(
             "{} calls into the host allowed; `limits.host_calls` of the plugin raises it",
             limits.host_calls
         ),
-        Limit::LogBytes => format!(
-            "{} bytes allowed; `limits.log` of the plugin raises it",
-            limits.log_bytes
-        ),
-        Limit::Handles => format!(
-            "{} open resources allowed; `limits.handles` of the plugin raises it",
-            limits.handles
-        ),
+        Limit::LogBytes => {
+            format!("{} bytes allowed; `limits.log` of the plugin raises it", limits.log_bytes)
+        }
+        Limit::Handles => {
+            format!("{} open resources allowed; `limits.handles` of the plugin raises it", limits.handles)
+        }
     };
-    CallFailure::Limit {
-        limit,
-        detail,
-        function,
-        message,
-    }
+    CallFailure::Limit { limit, detail, function, message }
 }
 
 #[cfg(test)]

@@ -47,11 +47,7 @@ pub(crate) fn build() -> wasmtime::Result<(Engine, Allocation)> {
         match Engine::new(&config(allocation)) {
             Ok(engine) => {
                 if !reasons.is_empty() {
-                    tracing::warn!(
-                        ?allocation,
-                        reason = reasons.join("; "),
-                        "instances are slower to make"
-                    );
+                    tracing::warn!(?allocation, reason = reasons.join("; "), "instances are slower to make");
                 }
                 return Ok((engine, allocation));
             }
@@ -116,17 +112,12 @@ impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let engine = engine.clone();
-        let thread = std::thread::Builder::new()
-            .name("hookbox-epoch".into())
-            .spawn(move || {
-                while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                    engine.increment_epoch();
-                }
-            })?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("hookbox-epoch".into()).spawn(move || {
+            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -93,10 +93,7 @@ fn place(function: &Option<String>, location: &Option<String>) -> String {
 }
 
 fn said(message: &Option<String>) -> String {
-    message
-        .as_ref()
-        .map(|message| format!("; it said: {message}"))
-        .unwrap_or_default()
+    message.as_ref().map(|message| format!("; it said: {message}")).unwrap_or_default()
 }
 
 fn as_text<S: serde::Serializer>(

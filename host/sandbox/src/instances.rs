@@ -48,16 +48,12 @@ impl Instances {
     /// Waits for room for one more instance; idle ones give way.
     pub(crate) async fn slot(&self) -> Slot {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
-            return Slot {
-                _permit: Some(permit),
-            };
+            return Slot { _permit: Some(permit) };
         }
         let _waiting = Waiting::new(&self.waiting);
         drop(self.with_idle(VecDeque::pop_front));
         // The semaphore is never closed, so this waits and does not fail.
-        Slot {
-            _permit: Arc::clone(&self.slots).acquire_owned().await.ok(),
-        }
+        Slot { _permit: Arc::clone(&self.slots).acquire_owned().await.ok() }
     }
 
     /// The instance of that plugin that was used last, if one is idle.
@@ -83,9 +79,8 @@ impl Instances {
     /// Drops all idle instances of a plugin.
     pub(crate) fn forget(&self, plugin: u64) {
         let gone = self.with_idle(|idle| {
-            let (gone, kept): (VecDeque<_>, _) = std::mem::take(idle)
-                .into_iter()
-                .partition(|(owner, _)| *owner == plugin);
+            let (gone, kept): (VecDeque<_>, _) =
+                std::mem::take(idle).into_iter().partition(|(owner, _)| *owner == plugin);
             *idle = kept;
             gone
         });

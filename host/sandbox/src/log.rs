@@ -94,9 +94,7 @@ impl CallLog {
         lines.flush(Stream::Stdout);
         lines.flush(Stream::Stderr);
         let last_words = std::mem::take(&mut lines.last_words);
-        Finished {
-            last_words: (!last_words.is_empty()).then_some(last_words),
-        }
+        Finished { last_words: (!last_words.is_empty()).then_some(last_words) }
     }
 }
 
@@ -109,6 +107,9 @@ pub(crate) struct Finished {
 impl Lines {
     fn flush(&mut self, stream: Stream) {
         let bytes = std::mem::take(&mut self.pending[stream as usize]);
+        if bytes.is_empty() {
+            return;
+        }
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches(['\n', '\r']);
         if text.is_empty() {

@@ -64,10 +64,7 @@ impl FunctionPlan {
             match source {
                 Ok(source) => {
                     let json = signature.params.iter().find(|param| param.wit == name);
-                    params.push((
-                        json.map_or_else(|| name.to_owned(), |param| param.name.clone()),
-                        source,
-                    ));
+                    params.push((json.map_or_else(|| name.to_owned(), |param| param.name.clone()), source));
                 }
                 Err(problem) => problems.push(problem),
             }
@@ -87,15 +84,11 @@ impl FunctionPlan {
                             Err(problem) => problems.push(problem),
                         },
                         (None, None) => {}
-                        (expected, found) => problems.push(
-                            place.differs(
-                                expected
-                                    .as_ref()
-                                    .map_or("nothing".into(), hookbox_hooks::types::ValueType::wit),
-                                found.map_or("nothing", |ty| lower::name(&ty)),
-                                REBUILD,
-                            ),
-                        ),
+                        (expected, found) => problems.push(place.differs(
+                            expected.as_ref().map_or("nothing".into(), hookbox_hooks::types::ValueType::wit),
+                            found.map_or("nothing", |ty| lower::name(&ty)),
+                            REBUILD,
+                        )),
                     }
                 }
             }
@@ -106,12 +99,7 @@ impl FunctionPlan {
             )),
         }
         if problems.is_empty() {
-            Ok(Self {
-                signature: Arc::clone(signature),
-                params,
-                ok,
-                err,
-            })
+            Ok(Self { signature: Arc::clone(signature), params, ok, err })
         } else {
             let named = |problem: Problem| problem.of(&signature.interface).function(signature.function);
             Err(problems.into_iter().map(named).collect())
@@ -123,13 +111,8 @@ impl FunctionPlan {
     /// # Errors
     /// The first argument that is missing or of another type.
     pub(crate) fn lower(&self, arguments: &Map<String, Value>) -> Result<Vec<Val>, Mismatch> {
-        let lowered = self
-            .params
-            .iter()
-            .map(|(name, source)| source.lower(arguments.get(name)));
-        lowered
-            .collect::<Result<_, lower::Unfit>>()
-            .map_err(|lower::Unfit| self.misfit(arguments))
+        let lowered = self.params.iter().map(|(name, source)| source.lower(arguments.get(name)));
+        lowered.collect::<Result<_, lower::Unfit>>().map_err(|lower::Unfit| self.misfit(arguments))
     }
 
     fn misfit(&self, arguments: &Map<String, Value>) -> Mismatch {
@@ -147,9 +130,7 @@ impl FunctionPlan {
     /// The first place that does not mean what the contract says.
     pub(crate) fn lift(&self, answer: Val, depth: usize) -> Result<Result<Value, Value>, Unfit> {
         let side = |lift: &Option<Lift>, value: Option<Box<Val>>, name: &str| match (lift, value) {
-            (Some(lift), Some(value)) => lift
-                .lift(*value, depth)
-                .map_err(|inner| lift::within(name, inner)),
+            (Some(lift), Some(value)) => lift.lift(*value, depth).map_err(|inner| lift::within(name, inner)),
             _ => Ok(Value::Null),
         };
         match answer {

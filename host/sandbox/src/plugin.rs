@@ -118,25 +118,17 @@ impl Sandbox {
         let functions = admission::match_contract(engine, &component, contract, &mut report);
         let pre = self.shared.linker.instantiate_pre(&component);
         match pre {
-            Ok(pre) if report.problems.is_empty() => Ok(Admitted {
-                report: Arc::new(report),
-                pre,
-                functions: functions.into(),
-            }),
+            Ok(pre) if report.problems.is_empty() => {
+                Ok(Admitted { report: Arc::new(report), pre, functions: functions.into() })
+            }
             Ok(_) => Err(Box::new(report)),
             Err(error) => {
                 // An import nobody offers has been reported already, in better words.
-                if !report
-                    .problems
-                    .iter()
-                    .any(|problem| problem.code == ProblemCode::UnknownImport)
-                {
+                if !report.problems.iter().any(|problem| problem.code == ProblemCode::UnknownImport) {
                     let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
                     let found = crate::log::escape(&format!("{error:#}"), 512);
                     let code = ProblemCode::ImportMismatch;
-                    report
-                        .problems
-                        .push(Problem::new(code, "imports of the host's types", found, help));
+                    report.problems.push(Problem::new(code, "imports of the host's types", found, help));
                 }
                 Err(Box::new(report))
             }
@@ -175,9 +167,7 @@ impl Admitted {
 
 impl std::fmt::Debug for Admitted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Admitted")
-            .field("report", &self.report)
-            .finish_non_exhaustive()
+        f.debug_struct("Admitted").field("report", &self.report).finish_non_exhaustive()
     }
 }
 
@@ -328,9 +318,7 @@ impl Drop for Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -97,10 +97,6 @@ impl std::fmt::Display for Problem {
             }
             f.write_str(": ")?;
         }
-        write!(
-            f,
-            "expected {}, found {}. {}",
-            self.expected, self.found, self.help
-        )
+        write!(f, "expected {}, found {}. {}", self.expected, self.found, self.help)
     }
 }

@@ -72,8 +72,7 @@ impl CallState {
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.limits.host_calls {
-            self.refused
-                .get_or_insert((Limit::HostCalls, self.host_calls as usize));
+            self.refused.get_or_insert((Limit::HostCalls, self.host_calls as usize));
             return Err(wasmtime::format_err!("host call budget spent"));
         }
         Ok(())
@@ -119,9 +118,7 @@ impl ResourceLimiter for CallState {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self
-            .table_elements
-            .saturating_add(desired.saturating_sub(current));
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
         if total > self.limits.table_elements {
             self.refused.get_or_insert((Limit::TableElements, total));
             return Ok(false);

@@ -1,10 +1,6 @@
 //! `POST /hooks/filters/…` beside a handler that only parses and echoes the same JSON: requests a second and
 //! percentiles, taken in turns in one run. `cargo bench -p hookbox-server`
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a benchmark may stop at once"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may stop at once")]
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::routing::post;
 use axum::{Json, Router};
-use hookbox_plugins::{FiltersTable, PluginsTable, Recipe, Sample, load};
+use hookbox_plugins::{FiltersTable, IsolationKind, PluginTable, PluginsTable, Recipe, Sample, load};
 use hookbox_sandbox::Sandbox;
 use hookbox_server::{App, ServerTable, router};
 use serde_json::Value;
@@ -29,50 +25,46 @@ const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() {
-    let hooks = listen(hooks().await).await;
+    let fresh = listen(hooks(IsolationKind::Call).await).await;
+    let reused = listen(hooks(IsolationKind::Reuse).await).await;
     let echo = listen(Router::new().route("/echo", post(echo))).await;
     // A first round nobody counts: pools fill, pages fault in.
-    load_on(hooks, FILTER).await;
-    load_on(echo, "/echo").await;
-    let (mut ours, mut floor) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        ours.push(load_on(hooks, FILTER).await);
-        floor.push(load_on(echo, "/echo").await);
+    let servers = [("fresh", fresh, FILTER), ("reused", reused, FILTER), ("echo", echo, "/echo")];
+    for (_, address, path) in servers {
+        load_on(address, path).await;
     }
-    let (ours, floor) = (Figures::of(ours), Figures::of(floor));
+    let mut rounds = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for ((_, address, path), rounds) in servers.iter().zip(&mut rounds) {
+            rounds.push(load_on(*address, path).await);
+        }
+    }
+    let figures = rounds.map(Figures::of);
     println!(
         "{CONNECTIONS} connections, {ROUNDS} rounds of {ROUND:?} each, in turns, client and server in one process"
     );
-    println!("filter  {ours}");
-    println!("echo    {floor}");
-    println!(
-        "filter/echo throughput: {:.2}",
-        ours.per_second / floor.per_second
-    );
+    let floor = figures[2].per_second;
+    for ((name, ..), figures) in servers.iter().zip(&figures) {
+        println!("{name:7} {figures}   {:.2} of echo", figures.per_second / floor);
+    }
 }
 
 async fn echo(Json(body): Json<Value>) -> Json<Value> {
     Json(body)
 }
 
-async fn hooks() -> Router {
+async fn hooks(isolation: IsolationKind) -> Router {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-plugins/prebuilt");
     let component = std::fs::read(folder.join("course-about-url.wasm")).unwrap();
-    let samples = [Sample {
-        name: "course-about-url",
-        component: component.leak(),
-    }];
+    let samples = [Sample { name: "course-about-url", component: component.leak() }];
     let server = ServerTable::default();
     let sandbox = Sandbox::new(None).unwrap();
     println!("instances: {:?}", sandbox.allocation());
     let app = App::new(sandbox.clone(), &server);
-    let (plugins, filters) = (PluginsTable::default(), FiltersTable::new());
-    let recipe = Recipe {
-        plugins: &plugins,
-        filters: &filters,
-        samples: &samples,
-        folder: Path::new(""),
-    };
+    let table = PluginTable { isolation, ..PluginTable::default() };
+    let plugins = PluginsTable { samples: None, plugins: [("course-about-url".to_owned(), table)].into() };
+    let filters = FiltersTable::new();
+    let recipe = Recipe { plugins: &plugins, filters: &filters, samples: &samples, folder: Path::new("") };
     app.go_live(load(&sandbox, recipe).await.unwrap());
     router(app)
 }
@@ -112,17 +104,9 @@ async fn client(address: SocketAddr, request: Arc<str>, until: Instant) -> Vec<D
         stream.write_all(request.as_bytes()).await.unwrap();
         answer.clear();
         while !whole(&answer) {
-            assert_ne!(
-                stream.read_buf(&mut answer).await.unwrap(),
-                0,
-                "the server hung up"
-            );
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "the server hung up");
         }
-        assert!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "{}",
-            String::from_utf8_lossy(&answer)
-        );
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
         latencies.push(started.elapsed());
     }
     latencies
@@ -134,13 +118,8 @@ fn whole(answer: &[u8]) -> bool {
         return false;
     };
     let text = String::from_utf8_lossy(&answer[..head]).to_lowercase();
-    let length = text
-        .split("content-length: ")
-        .nth(1)
-        .and_then(|rest| rest.lines().next());
-    let length: usize = length
-        .and_then(|digits| digits.trim().parse().ok())
-        .expect("a length");
+    let length = text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    let length: usize = length.and_then(|digits| digits.trim().parse().ok()).expect("a length");
     answer.len() >= head + 4 + length
 }
 
@@ -157,20 +136,12 @@ impl Figures {
         let mut all: Vec<Duration> = rounds.into_iter().flat_map(|(_, latencies)| latencies).collect();
         all.sort_unstable();
         let at = |part: usize| all[(all.len() * part / 100).min(all.len() - 1)];
-        Self {
-            per_second: all.len() as f64 / time.as_secs_f64(),
-            p50: at(50),
-            p99: at(99),
-        }
+        Self { per_second: all.len() as f64 / time.as_secs_f64(), p50: at(50), p99: at(99) }
     }
 }
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:>8.0} requests/s   p50 {:?}   p99 {:?}",
-            self.per_second, self.p50, self.p99
-        )
+        write!(f, "{:>8.0} requests/s   p50 {:?}   p99 {:?}", self.per_second, self.p50, self.p99)
     }
 }

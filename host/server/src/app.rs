@@ -85,11 +85,7 @@ pub fn router(app: Arc<App>) -> Router {
 }
 
 async fn not_found(uri: Uri) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "not-found",
-        format!("nothing is at {}", uri.path()),
-    )
+    Problem::new(StatusCode::NOT_FOUND, "not-found", format!("nothing is at {}", uri.path()))
 }
 
 async fn method_not_allowed() -> Problem {
@@ -101,14 +97,8 @@ async fn method_not_allowed() -> Problem {
 #[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
     tracing::error!(panic = text, "a request ended in a panic: please report this");
-    Problem::new(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "internal",
-        "the host made a mistake; its log says more",
-    )
-    .into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the host made a mistake; its log says more")
+        .into_response()
 }

@@ -19,17 +19,14 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state)
-            .await
-            .map(Self)
-            .map_err(|rejection| match rejection {
-                BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "body-too-large",
-                    "the body is larger than `server.body` of the configuration allows",
-                ),
-                other => Problem::new(StatusCode::BAD_REQUEST, "body-unreadable", other.body_text()),
-            })
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body-too-large",
+                "the body is larger than `server.body` of the configuration allows",
+            ),
+            other => Problem::new(StatusCode::BAD_REQUEST, "body-unreadable", other.body_text()),
+        })
     }
 }
 
@@ -44,11 +41,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         // host on the visitor's own machine.
         if !is_json(request.headers()) {
             let detail = "send the arguments with Content-Type: application/json";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported-media-type",
-                detail,
-            ));
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
         }
         let Body(bytes) = Body::from_request(request, state).await?;
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| invalid_json(&error))?;
@@ -56,53 +49,31 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
         match value {
             Value::Object(object) => Ok(Self(object)),
             other => {
-                let detail = format!(
-                    "expected a JSON object with the filter's arguments, found {}",
-                    kind(&other)
-                );
-                Err(Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "not-an-object",
-                    detail,
-                ))
+                let detail =
+                    format!("expected a JSON object with the filter's arguments, found {}", kind(&other));
+                Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not-an-object", detail))
             }
         }
     }
 }
 
 pub(crate) fn invalid_json(error: &serde_json::Error) -> Problem {
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "invalid-json",
-        format!("the body is not JSON: {error}"),
-    )
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-json", format!("the body is not JSON: {error}"))
 }
 
 pub(crate) fn check_depth(value: &Value) -> Result<(), Problem> {
     if json_depth_exceeds(value, JSON_DEPTH) {
         let detail = format!("the body nests deeper than {JSON_DEPTH} levels");
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "json-too-deep",
-            detail,
-        ));
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "json-too-deep", detail));
     }
     Ok(())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
         return false;
     };
-    let essence = value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 

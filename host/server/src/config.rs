@@ -87,9 +87,7 @@ impl Config {
         let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
         let mut config: Self = figment.merge(variables).extract().map_err(mistakes)?;
         if config.server.events_in_flight == 0 {
-            return Err(ConfigError(vec![
-                "server.events_in_flight: must be at least 1".into(),
-            ]));
+            return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
         }
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(config)
@@ -99,9 +97,7 @@ impl Config {
 /// `hookbox.production.toml` for `hookbox.toml` and `production`.
 fn overlay(path: &Path, environment: &str) -> Result<PathBuf, ConfigError> {
     let sound = !environment.is_empty()
-        && environment
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        && environment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if !sound {
         let text = format!("--environment {environment:?}: use letters, digits, dashes and underscores");
         return Err(ConfigError(vec![text]));
@@ -130,13 +126,7 @@ fn describe(mistake: &figment::Error) -> String {
         Kind::UnknownField(field, known) => {
             // The path of an unknown key names its table or itself, depending on where it was found.
             if mistake.path.last() != Some(field) {
-                key = mistake
-                    .path
-                    .iter()
-                    .chain([field])
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(".");
+                key = mistake.path.iter().chain([field]).cloned().collect::<Vec<_>>().join(".");
             }
             match names::nearest(field, known.iter().copied()) {
                 Some(near) => format!("unknown key; did you mean {near}?"),
@@ -151,11 +141,7 @@ fn describe(mistake: &figment::Error) -> String {
         Kind::MissingField(field) => format!("{field} is missing"),
         other => other.to_string(),
     };
-    if key.is_empty() {
-        format!("{place}{what}")
-    } else {
-        format!("{place}{key}: {what}")
-    }
+    if key.is_empty() { format!("{place}{what}") } else { format!("{place}{key}: {what}") }
 }
 
 /// What a parser says of a value, where its own words would not tell an operator what to write.

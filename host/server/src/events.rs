@@ -49,9 +49,7 @@ pub(crate) async fn accept(
             id: event.metadata.id.clone(),
             ce_id: event.extensions.get("ce_id").cloned(),
             event_type: event.metadata.event_type.clone(),
-            receivers: generation
-                .receivers(&event.metadata.event_type)
-                .map_or(0, <[_]>::len),
+            receivers: generation.receivers(&event.metadata.event_type).map_or(0, <[_]>::len),
         })
         .collect();
     app.inbox.take(&generation, events).map_err(|_| {
@@ -60,32 +58,19 @@ pub(crate) async fn accept(
             "too many events wait for their receivers; send this one again later",
         )
     })?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(serde_json::json!({ "accepted": accepted })),
-    )
-        .into_response())
+    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "accepted": accepted }))).into_response())
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem> {
     let received_at = OffsetDateTime::now_utc();
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let mode = ContentMode::of(content_type).map_err(|error| {
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            error.code(),
-            error.to_string(),
-        )
-    })?;
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mode = ContentMode::of(content_type)
+        .map_err(|error| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.code(), error.to_string()))?;
     match mode {
         ContentMode::Structured => cloudevents::parse_structured(body, received_at).map(|event| vec![event]),
         ContentMode::Batch => cloudevents::parse_batch(body, received_at),
         ContentMode::Binary => {
-            let text = headers
-                .iter()
-                .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
             cloudevents::parse_binary(text, body, received_at).map(|event| vec![event])
         }
     }
@@ -95,18 +80,13 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem
 fn check(generation: &Generation, event: &ReceivedEvent) -> Result<(), Problem> {
     let event_type = &event.metadata.event_type;
     if generation.receivers(event_type).is_none() {
-        return Err(unknown(
-            "unknown-event",
-            "event",
-            event_type,
-            generation.nearest_event(event_type),
-        ));
+        return Err(unknown("unknown-event", "event", event_type, generation.nearest_event(event_type)));
     }
     check_depth(&event.data)?;
     match generation.event(event_type) {
-        Some(known) => known
-            .check(&event.data)
-            .map_err(|mismatch: Mismatch| Problem::mismatch("event-data", &mismatch)),
+        Some(known) => {
+            known.check(&event.data).map_err(|mismatch: Mismatch| Problem::mismatch("event-data", &mismatch))
+        }
         None => Ok(()),
     }
 }

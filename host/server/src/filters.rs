@@ -34,12 +34,7 @@ impl From<FilterRun> for FilterAnswer {
             Outcome::Halted => ("halted", Some(run.kwargs), None),
             Outcome::Raised(exception) => ("raised", None, Some(exception.to_json())),
         };
-        Self {
-            outcome,
-            kwargs,
-            exception,
-            steps: run.steps,
-        }
+        Self { outcome, kwargs, exception, steps: run.steps }
     }
 }
 
@@ -63,36 +58,25 @@ fn refused(error: FilterError) -> Problem {
     let detail = error.to_string();
     match error {
         FilterError::Arguments(mismatch) => Problem::mismatch("argument", &mismatch),
-        FilterError::Step {
-            plugin,
-            failure: StepFailure::Call(CallFailure::Overloaded { .. }),
-            steps,
-        } => Problem::busy("overloaded", detail)
-            .with("step", plugin)
-            .with("steps", steps),
-        FilterError::Step {
-            plugin,
-            failure,
-            steps,
-        } => Problem::new(StatusCode::BAD_GATEWAY, "step-failed", detail)
-            .with("step", plugin)
-            .with("failure", failure)
-            .with("steps", steps),
+        FilterError::Step { plugin, failure: StepFailure::Call(CallFailure::Overloaded { .. }), steps } => {
+            Problem::busy("overloaded", detail).with("step", plugin).with("steps", steps)
+        }
+        FilterError::Step { plugin, failure, steps } => {
+            Problem::new(StatusCode::BAD_GATEWAY, "step-failed", detail)
+                .with("step", plugin)
+                .with("failure", failure)
+                .with("steps", steps)
+        }
     }
 }
 
 /// 404 for a hook's type, with the nearest that exists.
 pub(crate) fn unknown(code: &'static str, what: &str, hook_type: &str, near: Option<&str>) -> Problem {
     let shown: String = hook_type.chars().take(200).collect();
-    let hint = near.map_or_else(
-        || "; GET /hooks/ lists them all".to_owned(),
-        |near| format!("; did you mean {near}?"),
-    );
-    let problem = Problem::new(
-        StatusCode::NOT_FOUND,
-        code,
-        format!("no {what} has the type {shown:?}{hint}"),
-    );
+    let hint = near
+        .map_or_else(|| "; GET /hooks/ lists them all".to_owned(), |near| format!("; did you mean {near}?"));
+    let problem =
+        Problem::new(StatusCode::NOT_FOUND, code, format!("no {what} has the type {shown:?}{hint}"));
     match near {
         Some(near) => problem.with("nearest", near),
         None => problem,

@@ -34,10 +34,8 @@ struct Versions {
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<HookList>, Problem> {
     let generation = app.generation()?;
     let catalogue = Catalogue::embedded();
-    let versions = Versions {
-        filters: catalogue.filters_version.clone(),
-        events: catalogue.events_version.clone(),
-    };
+    let versions =
+        Versions { filters: catalogue.filters_version.clone(), events: catalogue.events_version.clone() };
     Ok(Json(HookList {
         catalogue: versions,
         plugins: generation.plugin_views(),
@@ -52,12 +50,6 @@ pub(crate) async fn show(
 ) -> Result<Json<HookView>, Problem> {
     let generation = app.generation()?;
     let view = generation.hook(&hook_type);
-    view.map(Json).ok_or_else(|| {
-        unknown(
-            "unknown-hook",
-            "hook",
-            &hook_type,
-            generation.nearest_hook(&hook_type),
-        )
-    })
+    view.map(Json)
+        .ok_or_else(|| unknown("unknown-hook", "hook", &hook_type, generation.nearest_hook(&hook_type)))
 }

@@ -60,9 +60,7 @@ impl Inbox {
         let deliveries = self.deliveries.clone();
         self.deliveries.spawn(async move {
             let event = Arc::new(event);
-            let count = generation
-                .receivers(&event.metadata.event_type)
-                .map_or(0, <[_]>::len);
+            let count = generation.receivers(&event.metadata.event_type).map_or(0, <[_]>::len);
             let calls: Vec<_> = (0..count)
                 .map(|at| {
                     let (generation, event) = (Arc::clone(&generation), Arc::clone(&event));

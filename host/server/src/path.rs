@@ -15,9 +15,8 @@ impl<S: Send + Sync> FromRequestParts<S> for HookType {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(hook_type)| Self(hook_type))
-            .map_err(|rejection: PathRejection| {
-                Problem::new(StatusCode::BAD_REQUEST, "bad-path", rejection.body_text())
-            })
+        path.map(|Path(hook_type)| Self(hook_type)).map_err(|rejection: PathRejection| {
+            Problem::new(StatusCode::BAD_REQUEST, "bad-path", rejection.body_text())
+        })
     }
 }

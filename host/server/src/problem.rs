@@ -19,13 +19,7 @@ pub(crate) struct Problem {
 impl Problem {
     /// `code` never changes once published; `detail` is for people.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            members: Map::new(),
-            retry_after_seconds: None,
-        }
+        Self { status, code, detail: detail.into(), members: Map::new(), retry_after_seconds: None }
     }
 
     /// A value that does not fit the contract: 422 with the place.
@@ -65,10 +59,7 @@ impl IntoResponse for Problem {
         }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }

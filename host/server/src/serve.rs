@@ -62,9 +62,8 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let address = config.server.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|reason| ServeError::Listen { address, reason })?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
     let address = listener.local_addr().map_err(ServeError::Io)?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "other machines can reach this address, and anyone who does may call every hook");
@@ -77,17 +76,12 @@ pub async fn serve(
 
     let (stopping, stopped) = watch::channel(false);
     let told = stopped.clone();
-    let http = axum::serve(listener, router(app.clone()))
-        .with_graceful_shutdown(told_to_stop(told))
-        .into_future();
+    let http =
+        axum::serve(listener, router(app.clone())).with_graceful_shutdown(told_to_stop(told)).into_future();
     let http = tokio::spawn(http);
 
-    let recipe = Recipe {
-        plugins: &config.plugins,
-        filters: &config.filters,
-        samples,
-        folder: &config.folder,
-    };
+    let recipe =
+        Recipe { plugins: &config.plugins, filters: &config.filters, samples, folder: &config.folder };
     match hookbox_plugins::load(&sandbox, recipe).await {
         Ok(generation) => app.go_live(generation),
         Err(errors) => {

@@ -35,10 +35,7 @@ fn install() -> PrometheusHandle {
         "hookbox_call_seconds",
         "Wall-clock seconds of plugin calls, by hook and plugin."
     );
-    metrics::describe_counter!(
-        "hookbox_limit_hits_total",
-        "Limits that bound, by plugin and limit."
-    );
+    metrics::describe_counter!("hookbox_limit_hits_total", "Limits that bound, by plugin and limit.");
     metrics::describe_counter!(
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
@@ -48,10 +45,7 @@ fn install() -> PrometheusHandle {
         "hookbox_events_in_flight",
         "Events accepted and not yet delivered to all receivers."
     );
-    metrics::describe_gauge!(
-        "hookbox_pool_component_instances",
-        "Component instances alive in the pool."
-    );
+    metrics::describe_gauge!("hookbox_pool_component_instances", "Component instances alive in the pool.");
     metrics::describe_gauge!("hookbox_pool_memories", "Linear memories in use in the pool.");
     metrics::describe_gauge!("hookbox_pool_tables", "Tables in use in the pool.");
     metrics::describe_gauge!("hookbox_pool_stacks", "Stacks in use in the pool.");
@@ -71,10 +65,7 @@ pub(crate) async fn upkeep(handle: PrometheusHandle) {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "gauges are floats; counts stay far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts stay far below 2^53")]
 pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
     if let Some(pool) = app.sandbox.pool_use() {
         metrics::gauge!("hookbox_pool_component_instances").set(pool.component_instances as f64);
@@ -83,8 +74,5 @@ pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
         metrics::gauge!("hookbox_pool_stacks").set(pool.stacks as f64);
         metrics::gauge!("hookbox_pool_resident_bytes").set(pool.resident_bytes as f64);
     }
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        app.metrics.render(),
-    )
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

@@ -36,12 +36,8 @@ impl Check {
         let (report, trial) = match &admitted {
             Ok(admitted) => {
                 let name = "checked".to_owned();
-                let options = PluginOptions {
-                    name,
-                    settings,
-                    limits: Limits::default(),
-                    isolation: Isolation::Call,
-                };
+                let options =
+                    PluginOptions { name, settings, limits: Limits::default(), isolation: Isolation::Call };
                 let trial = sandbox.plugin(admitted, options).try_out().await;
                 (&**admitted.report(), trial.err())
             }
@@ -51,12 +47,7 @@ impl Check {
         if json {
             output::json(&as_json(report, trial.as_ref(), fits)?)?;
         } else {
-            output::text(&told(
-                &self.file.display().to_string(),
-                report,
-                trial.as_ref(),
-                fits,
-            ))?;
+            output::text(&told(&self.file.display().to_string(), report, trial.as_ref(), fits))?;
         }
         Ok(if fits { Done::Well } else { Done::Failed })
     }
@@ -82,13 +73,7 @@ fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) ->
     };
     let metadata = &report.metadata;
     if let Some(name) = &metadata.name {
-        line(
-            "name",
-            &format!(
-                "{name} {}",
-                metadata.version.as_deref().unwrap_or("without a version")
-            ),
-        );
+        line("name", &format!("{name} {}", metadata.version.as_deref().unwrap_or("without a version")));
     }
     if let Some(description) = &metadata.description {
         line("description", description);
@@ -101,10 +86,7 @@ fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) ->
             Role::Unused => "  (not called by the host)",
             Role::Refused => "  (refused)",
         };
-        line(
-            if at == 0 { "exports" } else { "" },
-            &format!("{}{role}", export.interface),
-        );
+        line(if at == 0 { "exports" } else { "" }, &format!("{}{role}", export.interface));
     }
     for (at, import) in report.imports.iter().enumerate() {
         line(if at == 0 { "imports" } else { "" }, import);

@@ -61,18 +61,11 @@ impl Send {
             "type": self.event_type,
             "data": data,
         });
-        let base = self
-            .url
-            .unwrap_or_else(|| format!("http://{}", config.server.listen));
+        let base = self.url.unwrap_or_else(|| format!("http://{}", config.server.listen));
         let url = format!("{}/hooks/events", base.trim_end_matches('/'));
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let sent = agent
-            .post(&url)
-            .header("content-type", "application/cloudevents+json")
-            .send(event.to_string());
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let sent =
+            agent.post(&url).header("content-type", "application/cloudevents+json").send(event.to_string());
         let mut response = sent.with_context(|| {
             format!("no answer from {url}; is the server running? `hookbox serve` starts it")
         })?;
@@ -92,9 +85,7 @@ impl Send {
             output::json(&answer)?;
             return Ok(Done::Failed);
         }
-        let detail = answer["detail"]
-            .as_str()
-            .map_or_else(|| answer.to_string(), str::to_owned);
+        let detail = answer["detail"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
         bail!("{url} answered {status}: {detail}")
     }
 }

@@ -58,11 +58,15 @@ impl Run {
         let generation = super::generation(&sandbox, &config).await?;
         let Some(pipeline) = generation.pipeline(&self.filter_type) else {
             let near = generation.nearest_filter(&self.filter_type);
-            let hint = near
-                .map(|near| format!("; did you mean {near}?"))
-                .unwrap_or_default();
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             bail!("no filter has the type {:?}{hint}", self.filter_type);
         };
+        if !self.component.is_empty() && pipeline.steps.is_empty() {
+            match &pipeline.filter {
+                Some(filter) => bail!("no component exports {}", filter.signature.interface),
+                None => bail!("no component exports hookbox:plugin/any-filter"),
+            }
+        }
         match pipeline.run(kwargs).await {
             Ok(run) if json => {
                 output::json(&FilterAnswer::from(run))?;
@@ -72,11 +76,7 @@ impl Run {
                 output::text(&told(&run))?;
                 Ok(Done::Well)
             }
-            Err(FilterError::Step {
-                plugin,
-                failure,
-                steps,
-            }) if json => {
+            Err(FilterError::Step { plugin, failure, steps }) if json => {
                 output::json(
                     &json!({"outcome": "failed", "step": plugin, "failure": failure, "steps": steps}),
                 )?;
@@ -112,28 +112,14 @@ impl Run {
 
 /// A plugin's name from its file's.
 fn plugin_name(path: &std::path::Path) -> String {
-    let stem = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .unwrap_or("plugin")
-        .to_ascii_lowercase();
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("plugin").to_ascii_lowercase();
     let name: String = stem
         .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
+        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
         .take(63)
         .collect();
     let name = name.trim_matches('-');
-    if name.is_empty() {
-        "plugin".to_owned()
-    } else {
-        name.to_owned()
-    }
+    if name.is_empty() { "plugin".to_owned() } else { name.to_owned() }
 }
 
 fn told(run: &FilterRun) -> String {
@@ -149,11 +135,7 @@ fn told(run: &FilterRun) -> String {
             let _ = write!(text, "raised {}", pretty(&exception.to_json()));
         }
         Outcome::Completed | Outcome::Halted => {
-            let outcome = if run.outcome == Outcome::Halted {
-                "halted"
-            } else {
-                "completed"
-            };
+            let outcome = if run.outcome == Outcome::Halted { "halted" } else { "completed" };
             let _ = write!(text, "{outcome} {}", pretty(&Value::Object(run.kwargs.clone())));
         }
     }

@@ -74,9 +74,7 @@ impl Hooks {
             Self::Show(show) => {
                 let Some(hook) = generation.hook(&show.hook_type) else {
                     let near = generation.nearest_hook(&show.hook_type);
-                    let hint = near
-                        .map(|near| format!("; did you mean {near}?"))
-                        .unwrap_or_default();
+                    let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                     bail!("no hook has the type {:?}{hint}", show.hook_type);
                 };
                 if json {
@@ -95,27 +93,12 @@ fn table(hooks: &[HookView]) -> String {
     let mut text = String::new();
     for hook in hooks {
         let plugins: Vec<&str> = hook.plugins.iter().map(|taker| taker.plugin.as_str()).collect();
-        let plugins = if plugins.is_empty() {
-            "-".to_owned()
-        } else {
-            plugins.join(", ")
-        };
-        let like = hook
-            .like
-            .as_ref()
-            .map(|like| format!("  (like {like})"))
-            .unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "{:6}  {:width$}  {plugins}{like}",
-            hook.kind, hook.hook_type
-        );
+        let plugins = if plugins.is_empty() { "-".to_owned() } else { plugins.join(", ") };
+        let like = hook.like.as_ref().map(|like| format!("  (like {like})")).unwrap_or_default();
+        let _ = writeln!(text, "{:6}  {:width$}  {plugins}{like}", hook.kind, hook.hook_type);
     }
     let catalogue = Catalogue::embedded();
-    let own = hooks
-        .iter()
-        .filter(|hook| catalogue.hook(&hook.hook_type).is_none())
-        .count();
+    let own = hooks.iter().filter(|hook| catalogue.hook(&hook.hook_type).is_none()).count();
     let filters = hooks.iter().filter(|hook| hook.kind == "filter").count() - own_filters(hooks);
     let listed = hooks.len() - own;
     let live = hooks.iter().filter(|hook| hook.live).count();
@@ -127,17 +110,14 @@ fn table(hooks: &[HookView]) -> String {
         catalogue.events_version
     );
     if own > 0 {
-        let _ = write!(text, "\n{own} more of types outside the catalogue");
+        let _ = write!(text, "\nand {own} of types outside the catalogue");
     }
     text
 }
 
 fn own_filters(hooks: &[HookView]) -> usize {
     let catalogue = Catalogue::embedded();
-    hooks
-        .iter()
-        .filter(|hook| hook.kind == "filter" && catalogue.hook(&hook.hook_type).is_none())
-        .count()
+    hooks.iter().filter(|hook| hook.kind == "filter" && catalogue.hook(&hook.hook_type).is_none()).count()
 }
 
 fn page(hook: &HookView) -> String {
@@ -149,38 +129,18 @@ fn page(hook: &HookView) -> String {
         line("behaves like", like);
     }
     line("upstream", hook.upstream.as_deref().unwrap_or("in no catalogue"));
-    line(
-        "interface",
-        hook.interface
-            .as_deref()
-            .unwrap_or("none: only generic plugins can take it"),
-    );
+    line("interface", hook.interface.as_deref().unwrap_or("none: only generic plugins can take it"));
     if let Some(silently) = hook.fail_silently {
         line(
             "fail silently",
-            if silently {
-                "yes: a failed step is skipped"
-            } else {
-                "no: a failed step ends the call"
-            },
+            if silently { "yes: a failed step is skipped" } else { "no: a failed step ends the call" },
         );
     }
-    let what = if hook.kind == "filter" {
-        "arguments"
-    } else {
-        "data"
-    };
+    let what = if hook.kind == "filter" { "arguments" } else { "data" };
     for (at, argument) in hook.arguments.iter().enumerate() {
-        line(
-            if at == 0 { what } else { "" },
-            &format!("{}: {}", argument.name, argument.ty),
-        );
+        line(if at == 0 { what } else { "" }, &format!("{}: {}", argument.name, argument.ty));
     }
-    text.push_str(if hook.kind == "filter" {
-        "\npipeline\n"
-    } else {
-        "\nreceivers\n"
-    });
+    text.push_str(if hook.kind == "filter" { "\npipeline\n" } else { "\nreceivers\n" });
     if hook.plugins.is_empty() {
         text.push_str("  none\n");
     }

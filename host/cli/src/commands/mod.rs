@@ -17,11 +17,7 @@ use crate::samples::SAMPLES;
 /// A sandbox for a command without a server. It uses the server's compile cache where there is one, and leaves no
 /// folder behind where there is none.
 fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
-    let cache = config
-        .server
-        .data
-        .is_dir()
-        .then(|| compile_cache(&config.server.data));
+    let cache = config.server.data.is_dir().then(|| compile_cache(&config.server.data));
     Ok(Sandbox::new(cache)?)
 }
 
@@ -33,9 +29,7 @@ async fn generation(sandbox: &Sandbox, config: &Config) -> anyhow::Result<Genera
         samples: SAMPLES,
         folder: &config.folder,
     };
-    hookbox_plugins::load(sandbox, recipe)
-        .await
-        .map_err(|errors| all(&errors))
+    hookbox_plugins::load(sandbox, recipe).await.map_err(|errors| all(&errors))
 }
 
 /// Every reason in one error.
@@ -47,9 +41,8 @@ fn all(errors: &[LoadError]) -> anyhow::Error {
 /// Reads `--setting KEY=VALUE`: JSON where the value is JSON, else text.
 fn settings(pairs: &[String]) -> anyhow::Result<Map<String, Value>> {
     let pairs = pairs.iter().map(|pair| {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| anyhow::anyhow!("--setting {pair:?}: write KEY=VALUE"))?;
+        let (key, value) =
+            pair.split_once('=').ok_or_else(|| anyhow::anyhow!("--setting {pair:?}: write KEY=VALUE"))?;
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         Ok((key.to_owned(), value))
     });

@@ -21,10 +21,8 @@ pub(crate) struct Wit {
 
 impl Wit {
     pub(crate) fn execute(self) -> anyhow::Result<Done> {
-        let files: Vec<wit::WitFile> = wit::handwritten()
-            .into_iter()
-            .chain(wit::generate(Catalogue::embedded()))
-            .collect();
+        let files: Vec<wit::WitFile> =
+            wit::handwritten().into_iter().chain(wit::generate(Catalogue::embedded())).collect();
         for file in &files {
             let path = self.folder.join(&file.path);
             if let Some(folder) = path.parent() {
@@ -32,11 +30,7 @@ impl Wit {
             }
             std::fs::write(&path, &file.text).with_context(|| path.display().to_string())?;
         }
-        output::text(&format!(
-            "{} files written to {}",
-            files.len(),
-            self.folder.display()
-        ))?;
+        output::text(&format!("{} files written to {}", files.len(), self.folder.display()))?;
         Ok(Done::Well)
     }
 }

@@ -59,20 +59,10 @@ struct EventFacts {
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum TypeFacts {
-    Scalar {
-        python: String,
-    },
-    List {
-        items: Box<TypeFacts>,
-    },
-    Map {
-        values: Box<TypeFacts>,
-    },
-    Attrs {
-        class: String,
-        module: String,
-        fields: Vec<FieldFacts>,
-    },
+    Scalar { python: String },
+    List { items: Box<TypeFacts> },
+    Map { values: Box<TypeFacts> },
+    Attrs { class: String, module: String, fields: Vec<FieldFacts> },
 }
 
 #[derive(Deserialize)]
@@ -88,25 +78,16 @@ struct FieldFacts {
 pub(super) fn filters(json: &str) -> Result<(String, Vec<Arc<Filter>>), String> {
     let package: FilterPackage =
         serde_json::from_str(json).map_err(|error| format!("filters.json: {error}"))?;
-    let filters = package
-        .filters
-        .into_iter()
-        .map(|facts| Arc::new(filter(facts)))
-        .collect();
+    let filters = package.filters.into_iter().map(|facts| Arc::new(filter(facts))).collect();
     Ok((package.version, filters))
 }
 
 fn filter(facts: FilterFacts) -> Filter {
-    let params: Vec<Field> = facts
-        .params
-        .iter()
-        .map(|param| Field::new(&param.name, annotated(&param.name, param)))
-        .collect();
+    let params: Vec<Field> =
+        facts.params.iter().map(|param| Field::new(&param.name, annotated(&param.name, param))).collect();
     let exceptions: Vec<ExceptionClass> = facts.exceptions.into_iter().map(exception).collect();
-    let sensitive = facts
-        .strips_sensitive_form_data
-        .then(|| params.first().map(|param| param.name.clone()))
-        .flatten();
+    let sensitive =
+        facts.strips_sensitive_form_data.then(|| params.first().map(|param| param.name.clone())).flatten();
     let signature = Arc::new(signature::filter(&facts.filter_type, &params, &exceptions));
     Filter {
         filter_type: facts.filter_type,
@@ -120,10 +101,7 @@ fn filter(facts: FilterFacts) -> Filter {
 }
 
 fn exception(facts: ExceptionFacts) -> ExceptionClass {
-    let named = facts
-        .params
-        .iter()
-        .filter(|param| param.kind.as_deref() != Some("VAR_KEYWORD"));
+    let named = facts.params.iter().filter(|param| param.kind.as_deref() != Some("VAR_KEYWORD"));
     let params = named.map(|param| {
         let ty = match (param.name.as_str(), annotated(&param.name, param)) {
             // A base exception lets the message default; a refusal without a reason helps nobody, so it is required.
@@ -137,25 +115,17 @@ fn exception(facts: ExceptionFacts) -> ExceptionClass {
             Some("''") => Value::String(String::new()),
             _ => Value::Null,
         });
-        Field {
-            default,
-            ..Field::new(&param.name, ty)
-        }
+        Field { default, ..Field::new(&param.name, ty) }
     });
-    ExceptionClass {
-        class: facts.class,
-        params: params.collect(),
-    }
+    ExceptionClass { class: facts.class, params: params.collect() }
 }
 
 /// The type of a Python annotation. What upstream leaves open is JSON.
 fn annotated(name: &str, param: &ParamFacts) -> ValueType {
     let annotation = param.annotation.as_deref().unwrap_or("Any").trim();
-    let inner = annotation.strip_suffix("| None").or_else(|| {
-        annotation
-            .strip_prefix("Optional[")
-            .and_then(|rest| rest.strip_suffix(']'))
-    });
+    let inner = annotation
+        .strip_suffix("| None")
+        .or_else(|| annotation.strip_prefix("Optional[").and_then(|rest| rest.strip_suffix(']')));
     match inner {
         Some(inner) => plain(name, inner.trim()).optional(),
         None => plain(name, annotation),
@@ -181,11 +151,8 @@ fn plain(name: &str, annotation: &str) -> ValueType {
 pub(super) fn events(json: &str) -> Result<(String, Vec<Arc<Event>>), String> {
     let package: EventPackage =
         serde_json::from_str(json).map_err(|error| format!("events.json: {error}"))?;
-    let events = package
-        .events
-        .into_iter()
-        .map(|facts| event(facts).map(Arc::new))
-        .collect::<Result<_, _>>()?;
+    let events =
+        package.events.into_iter().map(|facts| event(facts).map(Arc::new)).collect::<Result<_, _>>()?;
     Ok((package.version, events))
 }
 
@@ -195,18 +162,9 @@ fn event(facts: EventFacts) -> Result<Event, String> {
         return Err(format!("{}: expected exactly one data key", facts.event_type));
     };
     let ty = TypeFacts::deserialize(ty).map_err(|error| format!("{}: {error}", facts.event_type))?;
-    let data = Field::new(
-        &key,
-        value_type(ty).map_err(|error| format!("{}: {error}", facts.event_type))?,
-    );
+    let data = Field::new(&key, value_type(ty).map_err(|error| format!("{}: {error}", facts.event_type))?);
     let signature = Arc::new(signature::event(&facts.event_type, &data));
-    Ok(Event {
-        event_type: facts.event_type,
-        signal: facts.signal,
-        module: facts.module,
-        data,
-        signature,
-    })
+    Ok(Event { event_type: facts.event_type, signal: facts.signal, module: facts.module, data, signature })
 }
 
 fn value_type(facts: TypeFacts) -> Result<ValueType, String> {
@@ -214,11 +172,7 @@ fn value_type(facts: TypeFacts) -> Result<ValueType, String> {
         TypeFacts::Scalar { python } => scalar(&python)?,
         TypeFacts::List { items } => ValueType::List(Box::new(value_type(*items)?)),
         TypeFacts::Map { values } => ValueType::Map(Box::new(value_type(*values)?)),
-        TypeFacts::Attrs {
-            class,
-            module,
-            fields,
-        } => ValueType::Record(Arc::new(Record {
+        TypeFacts::Attrs { class, module, fields } => ValueType::Record(Arc::new(Record {
             wit: names::class(&class),
             upstream: format!("{module}.{class}"),
             fields: fields.into_iter().map(field).collect::<Result<_, _>>()?,
@@ -245,10 +199,7 @@ fn field(facts: FieldFacts) -> Result<Field, String> {
         }
         (other, true) => return Err(format!("field {}: unknown default {other}", facts.name)),
     };
-    Ok(Field {
-        default,
-        ..Field::new(&facts.name, ty)
-    })
+    Ok(Field { default, ..Field::new(&facts.name, ty) })
 }
 
 fn scalar(python: &str) -> Result<ValueType, String> {

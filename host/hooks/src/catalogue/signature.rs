@@ -28,10 +28,7 @@ pub(super) fn filter(filter_type: &str, params: &[Field], exceptions: &[Exceptio
         upstream: String::new(),
         fields: params
             .iter()
-            .map(|param| Field {
-                ty: param.ty.clone().optional(),
-                ..param.clone()
-            })
+            .map(|param| Field { ty: param.ty.clone().optional(), ..param.clone() })
             .collect(),
         omit_none: true,
     };
@@ -43,21 +40,14 @@ pub(super) fn filter(filter_type: &str, params: &[Field], exceptions: &[Exceptio
             fields: exception.params.clone(),
             omit_none: false,
         };
-        Case {
-            name: exception.class.clone(),
-            wit,
-            payload: Some(ValueType::Record(Arc::new(record))),
-        }
+        Case { name: exception.class.clone(), wit, payload: Some(ValueType::Record(Arc::new(record))) }
     });
     Signature {
         interface: qualified(FILTERS_PACKAGE, &names::interface(filter_type)),
         function: "run-filter",
         params: params.to_vec(),
         ok: Some(outcome(ValueType::Record(Arc::new(changes)))),
-        err: Some(variant(
-            "failure",
-            raised.chain([case("error", Some(ValueType::Text))]).collect(),
-        )),
+        err: Some(variant("failure", raised.chain([case("error", Some(ValueType::Text))]).collect())),
     }
 }
 
@@ -96,10 +86,7 @@ pub fn any_filter() -> &'static Arc<Signature> {
                 Field::new("arguments", ValueType::Json),
             ],
             ok: Some(outcome(ValueType::Json)),
-            err: Some(variant(
-                "failure",
-                vec![raise, case("error", Some(ValueType::Text))],
-            )),
+            err: Some(variant("failure", vec![raise, case("error", Some(ValueType::Text))])),
         })
     });
     &SIGNATURE
@@ -176,31 +163,18 @@ fn event_metadata() -> ValueType {
 }
 
 fn outcome(changes: ValueType) -> ValueType {
-    variant(
-        "outcome",
-        vec![case("proceed", Some(changes)), case("halt", None)],
-    )
+    variant("outcome", vec![case("proceed", Some(changes)), case("halt", None)])
 }
 
 fn receive_failure() -> ValueType {
     let reason = Some(ValueType::Text);
-    variant(
-        "receive-failure",
-        vec![case("retry", reason.clone()), case("reject", reason)],
-    )
+    variant("receive-failure", vec![case("retry", reason.clone()), case("reject", reason)])
 }
 
 fn variant(wit: &str, cases: Vec<Case>) -> ValueType {
-    ValueType::Variant(Arc::new(Variant {
-        wit: wit.into(),
-        cases,
-    }))
+    ValueType::Variant(Arc::new(Variant { wit: wit.into(), cases }))
 }
 
 fn case(name: &str, payload: Option<ValueType>) -> Case {
-    Case {
-        name: name.into(),
-        wit: name.into(),
-        payload,
-    }
+    Case { name: name.into(), wit: name.into(), payload }
 }

@@ -29,15 +29,9 @@ pub(super) enum Data<'a> {
 /// Takes `data` or `data_base64` out of a structured event's members.
 pub(super) fn structured_data(members: &mut Map<String, Value>) -> Result<Data<'static>, CloudEventError> {
     let data = members.shift_remove("data");
-    let base64 = members
-        .shift_remove("data_base64")
-        .filter(|value| !value.is_null());
+    let base64 = members.shift_remove("data_base64").filter(|value| !value.is_null());
     let expected = "base64 of a JSON object";
-    let invalid = |expected, found| CloudEventError::DataInvalid {
-        member: "data_base64",
-        expected,
-        found,
-    };
+    let invalid = |expected, found| CloudEventError::DataInvalid { member: "data_base64", expected, found };
     match (data, base64) {
         (Some(_), Some(_)) => Err(invalid("nothing beside data", "both".into())),
         (Some(data), None) => Ok(Data::Json(data)),
@@ -46,8 +40,7 @@ pub(super) fn structured_data(members: &mut Map<String, Value>) -> Result<Data<'
             let bytes = STANDARD.decode(text);
             let bytes = bytes.map_err(|_| invalid(expected, "a string that is not base64".into()))?;
             let data = serde_json::from_slice(&bytes);
-            data.map(Data::Json)
-                .map_err(|error| invalid(expected, format!("base64 of other text ({error})")))
+            data.map(Data::Json).map_err(|error| invalid(expected, format!("base64 of other text ({error})")))
         }
         (None, Some(other)) => Err(invalid(expected, describe(&other))),
     }
@@ -80,20 +73,8 @@ pub(super) fn event(
     if !uuid.eq_ignore_ascii_case(&id) {
         extensions.insert("ce_id".to_owned(), Value::String(id));
     }
-    let metadata = EventMetadata {
-        id: uuid,
-        event_type,
-        minorversion,
-        source,
-        sourcehost,
-        time,
-        sourcelib,
-    };
-    Ok(ReceivedEvent {
-        metadata,
-        data,
-        extensions,
-    })
+    let metadata = EventMetadata { id: uuid, event_type, minorversion, source, sourcehost, time, sourcelib };
+    Ok(ReceivedEvent { metadata, data, extensions })
 }
 
 /// The id itself when it is a dashed UUID, else a UUID made from source and id.
@@ -131,20 +112,14 @@ impl Attributes {
         match self.take("sourcehost") {
             None => Ok(String::new()),
             Some(Value::String(host)) if !host.contains(char::is_control) => Ok(host),
-            Some(other) => Err(invalid(
-                "sourcehost",
-                "a string without control characters",
-                &other,
-            )),
+            Some(other) => Err(invalid("sourcehost", "a string without control characters", &other)),
         }
     }
 
     fn time(&mut self, received_at: OffsetDateTime) -> Result<OffsetDateTime, CloudEventError> {
         match self.take("time") {
             None => {
-                let utc = received_at
-                    .checked_to_offset(UtcOffset::UTC)
-                    .unwrap_or(received_at);
+                let utc = received_at.checked_to_offset(UtcOffset::UTC).unwrap_or(received_at);
                 Ok(utc.truncate_to_microsecond())
             }
             Some(value) => {
@@ -172,10 +147,9 @@ impl Attributes {
         let numbers: Option<Vec<i64>> = match &value {
             Value::String(text) if text.is_empty() => Some(Vec::new()),
             Value::String(text) => text.split('.').map(decimal).collect(),
-            Value::Array(parts) => parts
-                .iter()
-                .map(|part| part.as_i64().filter(|number| *number >= 0))
-                .collect(),
+            Value::Array(parts) => {
+                parts.iter().map(|part| part.as_i64().filter(|number| *number >= 0)).collect()
+            }
             _ => None,
         };
         numbers.ok_or_else(|| invalid("sourcelib", SOURCELIB, &value))
@@ -186,10 +160,7 @@ impl Attributes {
             return Ok(());
         };
         let subtype = value.as_str().map(media_type);
-        let subtype = subtype
-            .as_deref()
-            .and_then(|media| media.split_once('/'))
-            .map(|(_, subtype)| subtype);
+        let subtype = subtype.as_deref().and_then(|media| media.split_once('/')).map(|(_, subtype)| subtype);
         match subtype {
             Some(subtype) if subtype == "json" || subtype.ends_with("+json") => Ok(()),
             _ => Err(invalid("datacontenttype", CONTENT_TYPE, &value)),
@@ -198,41 +169,23 @@ impl Attributes {
 }
 
 fn object(data: Data<'_>) -> Result<Value, CloudEventError> {
-    let invalid = |found| CloudEventError::DataInvalid {
-        member: "data",
-        expected: "a JSON object",
-        found,
-    };
+    let invalid = |found| CloudEventError::DataInvalid { member: "data", expected: "a JSON object", found };
     let value = match data {
         Data::Json(value) => value,
         Data::Bytes(None) => return Err(CloudEventError::DataMissing),
-        Data::Bytes(Some(bytes)) => {
-            serde_json::from_slice(bytes).map_err(|error| CloudEventError::NotJson {
-                reason: error.to_string(),
-            })?
-        }
+        Data::Bytes(Some(bytes)) => serde_json::from_slice(bytes)
+            .map_err(|error| CloudEventError::NotJson { reason: error.to_string() })?,
     };
-    if value.is_object() {
-        Ok(value)
-    } else {
-        Err(invalid(describe(&value)))
-    }
+    if value.is_object() { Ok(value) } else { Err(invalid(describe(&value))) }
 }
 
 /// Digits only: `parse` alone would take a sign.
 fn decimal(text: &str) -> Option<i64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 fn missing(attribute: &str, expected: &'static str) -> CloudEventError {
-    CloudEventError::AttributeMissing {
-        attribute: attribute.to_owned(),
-        expected,
-    }
+    CloudEventError::AttributeMissing { attribute: attribute.to_owned(), expected }
 }
 
 fn invalid(attribute: &str, expected: &'static str, value: &Value) -> CloudEventError {
@@ -240,9 +193,5 @@ fn invalid(attribute: &str, expected: &'static str, value: &Value) -> CloudEvent
         Value::String(text) => format!("{:?}", excerpt(text)),
         other => describe(other),
     };
-    CloudEventError::AttributeInvalid {
-        attribute: attribute.to_owned(),
-        expected,
-        found,
-    }
+    CloudEventError::AttributeInvalid { attribute: attribute.to_owned(), expected, found }
 }

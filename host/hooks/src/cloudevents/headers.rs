@@ -38,11 +38,7 @@ fn unquoted(header: &str) -> String {
     let mut text = String::with_capacity(inner.len());
     let mut letters = inner.chars();
     while let Some(letter) = letters.next() {
-        text.push(if letter == '\\' {
-            letters.next().unwrap_or('\\')
-        } else {
-            letter
-        });
+        text.push(if letter == '\\' { letters.next().unwrap_or('\\') } else { letter });
     }
     text
 }
@@ -81,10 +77,7 @@ mod tests {
     #[test]
     fn a_broken_encoding_is_refused_and_names_the_attribute() {
         for header in ["%", "%2", "%G0", "%+1", "100%", "%FF", "%C3%28"] {
-            assert_eq!(
-                decode("subject", header).unwrap_err().code(),
-                "cloudevents-attribute-invalid"
-            );
+            assert_eq!(decode("subject", header).unwrap_err().code(), "cloudevents-attribute-invalid");
         }
         assert_eq!(
             decode("subject", "50%").unwrap_err().to_string(),

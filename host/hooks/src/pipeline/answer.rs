@@ -124,11 +124,7 @@ impl Filter {
                 (_, Value::String(text)) => Ok(StepAnswer::Error(text)),
                 (name, Value::Object(fields)) => match self.exception(&name) {
                     Some(class) => Ok(StepAnswer::Raise(FilterException::from_fields(class, fields))),
-                    None => Err(Mismatch::new(
-                        FAILURE,
-                        "one of the filter's exceptions",
-                        "another",
-                    )),
+                    None => Err(Mismatch::new(FAILURE, "one of the filter's exceptions", "another")),
                 },
                 (_, other) => Err(Mismatch::new(FAILURE, "a failure", describe(&other))),
             },
@@ -148,11 +144,9 @@ impl Filter {
             .iter()
             .find(|param| changes.get(&param.name).is_some_and(Value::is_null) && !nullable(&param.ty));
         match wrong {
-            Some(param) => Err(Mismatch::new(
-                &format!("{OUTCOME}.proceed.{}", param.name),
-                param.ty.json(),
-                "null",
-            )),
+            Some(param) => {
+                Err(Mismatch::new(&format!("{OUTCOME}.proceed.{}", param.name), param.ty.json(), "null"))
+            }
             None => Ok(()),
         }
     }
@@ -191,11 +185,7 @@ fn any_exception(
     let class = match fields.shift_remove("class") {
         Some(Value::String(class)) if !class.is_empty() => class,
         _ => {
-            return Err(Mismatch::new(
-                "failure.raise.class",
-                "the name of a class",
-                "an empty string",
-            ));
+            return Err(Mismatch::new("failure.raise.class", "the name of a class", "an empty string"));
         }
     };
     let mut exception = FilterException::new(class, "");
@@ -203,11 +193,7 @@ fn any_exception(
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(attributes)) => attributes,
         Some(other) => {
-            return Err(Mismatch::new(
-                "failure.raise.attributes",
-                "an object",
-                describe(&other),
-            ));
+            return Err(Mismatch::new("failure.raise.attributes", "an object", describe(&other)));
         }
     };
     for (name, value) in fields {
@@ -218,10 +204,7 @@ fn any_exception(
         for param in &class.params {
             let fixed = matches!(param.name.as_str(), "message" | "redirect_to" | "status_code");
             if let (false, Some(default)) = (fixed, &param.default) {
-                exception
-                    .attributes
-                    .entry(param.name.as_str())
-                    .or_insert_with(|| default.clone());
+                exception.attributes.entry(param.name.as_str()).or_insert_with(|| default.clone());
             }
         }
     }

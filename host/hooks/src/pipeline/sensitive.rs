@@ -51,9 +51,7 @@ mod tests {
     use crate::Catalogue;
 
     fn registration() -> &'static Filter {
-        Catalogue::embedded()
-            .filter("org.openedx.learning.student.registration.requested.v1")
-            .unwrap()
+        Catalogue::embedded().filter("org.openedx.learning.student.registration.requested.v1").unwrap()
     }
 
     fn object(value: Value) -> Map<String, Value> {
@@ -84,10 +82,7 @@ mod tests {
     fn the_original_password_wins_over_a_steps() {
         let mut kwargs = object(json!({"form_data": {"password": "mine"}}));
         let aside = set_aside_passwords(registration(), &mut kwargs);
-        kwargs.insert(
-            "form_data".into(),
-            json!({"password": "theirs", "old_password": "added"}),
-        );
+        kwargs.insert("form_data".into(), json!({"password": "theirs", "old_password": "added"}));
         put_back_passwords(registration(), &mut kwargs, aside);
         assert_eq!(
             Value::Object(kwargs),
@@ -107,9 +102,7 @@ mod tests {
 
     #[test]
     fn other_filters_keep_their_arguments_as_they_are() {
-        let login = Catalogue::embedded()
-            .filter("org.openedx.learning.student.login.requested.v1")
-            .unwrap();
+        let login = Catalogue::embedded().filter("org.openedx.learning.student.login.requested.v1").unwrap();
         let mut kwargs = object(json!({"form_data": {"password": "p"}, "user": {"password": "p"}}));
         let before = kwargs.clone();
         assert!(set_aside_passwords(login, &mut kwargs).is_empty());

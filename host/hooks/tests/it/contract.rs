@@ -26,10 +26,7 @@ fn the_checked_in_packages_are_what_the_generator_prints() {
     for folder in ["openedx-filters", "openedx-events"] {
         for entry in std::fs::read_dir(wit_folder().join(folder)).unwrap() {
             let path = format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap());
-            assert!(
-                printed.contains(&path),
-                "{path} is not generated any more: remove it"
-            );
+            assert!(printed.contains(&path), "{path} is not generated any more: remove it");
         }
     }
 }
@@ -37,29 +34,16 @@ fn the_checked_in_packages_are_what_the_generator_prints() {
 #[test]
 fn every_package_parses_and_holds_one_interface_a_hook() {
     let mut resolve = Resolve::default();
-    for folder in [
-        "deps/wasi-config",
-        "deps/wasi-logging",
-        "hookbox",
-        "openedx-filters",
-        "openedx-events",
-    ] {
+    for folder in ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"] {
         let pushed = resolve.push_dir(wit_folder().join(folder));
         pushed.unwrap_or_else(|error| panic!("wit/{folder}: {error:?}"));
     }
-    let interfaces: BTreeSet<String> = resolve
-        .interfaces
-        .iter()
-        .filter_map(|(id, _)| resolve.id_of(id))
-        .collect();
+    let interfaces: BTreeSet<String> =
+        resolve.interfaces.iter().filter_map(|(id, _)| resolve.id_of(id)).collect();
     let catalogue = Catalogue::embedded();
     assert_eq!((catalogue.filters().len(), catalogue.events().len()), (43, 75));
     for hook in catalogue.hooks() {
         let interface = &hook.signature().interface;
-        assert!(
-            interfaces.contains(interface),
-            "{} has no interface {interface}",
-            hook.hook_type()
-        );
+        assert!(interfaces.contains(interface), "{} has no interface {interface}", hook.hook_type());
     }
 }

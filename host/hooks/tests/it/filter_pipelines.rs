@@ -13,28 +13,13 @@ const FILTER_TYPE: &str = "t.filter.v1";
 
 /// Cases that only Python can have, each with the reason.
 const PYTHON_ONLY: &[(&str, &str)] = &[
-    (
-        "tuple_config",
-        "JSON and TOML have no tuples; the recorded list stands for one",
-    ),
+    ("tuple_config", "JSON and TOML have no tuples; the recorded list stands for one"),
     ("return_non_str_key_silent", "the keys of a JSON object are text"),
-    (
-        "module_raises_on_import_silent",
-        "a plugin is loaded when it is admitted, not when a filter is called",
-    ),
-    (
-        "mutation_survives_failure",
-        "a step has copies of its arguments, so nothing changes in place",
-    ),
-    (
-        "keyboard_interrupt_silent",
-        "a step cannot raise BaseException into the host",
-    ),
+    ("module_raises_on_import_silent", "a plugin is loaded when it is admitted, not when a filter is called"),
+    ("mutation_survives_failure", "a step has copies of its arguments, so nothing changes in place"),
+    ("keyboard_interrupt_silent", "a step cannot raise BaseException into the host"),
     ("setting_is_[]", "the settings object of Django itself"),
-    (
-        "exc_kw_overrides_nothing",
-        "positional arguments and repr of a Python exception",
-    ),
+    ("exc_kw_overrides_nothing", "positional arguments and repr of a Python exception"),
 ];
 
 /// How a pipeline ended.
@@ -65,21 +50,14 @@ fn name(vector: &Value) -> &str {
 
 /// The host's loop in small: all steps are found before any step runs, then each one's answer is taken.
 fn run(config: &Value, kwargs: Map<String, Value>) -> Run {
-    let mut run = Run {
-        ending: Ending::Refused,
-        steps_run: Vec::new(),
-        steps_made: Vec::new(),
-    };
+    let mut run = Run { ending: Ending::Refused, steps_run: Vec::new(), steps_made: Vec::new() };
     let config = match config.as_str() {
         Some("UNSET") => Ok(FilterConfig::default()),
         _ => FilterConfig::from_value(config),
     };
     let Ok(config) = config else { return run };
     let names = config.pipeline.clone().unwrap_or_default();
-    let live: Vec<_> = names
-        .iter()
-        .filter_map(|name| Some((name, step(name)?)))
-        .collect();
+    let live: Vec<_> = names.iter().filter_map(|name| Some((name, step(name)?))).collect();
     if live.len() < names.len() && !config.fail_silently {
         return run;
     }
@@ -118,17 +96,9 @@ fn recorded(attrs: &Value) -> FilterException {
     let mut take = |name| attributes.shift_remove(name).unwrap();
     let message = take("message").as_str().unwrap().to_owned();
     let redirect_to = take("redirect_to").as_str().unwrap().to_owned();
-    let status_code = take("status_code")
-        .as_u64()
-        .map(|code| u16::try_from(code).unwrap());
+    let status_code = take("status_code").as_u64().map(|code| u16::try_from(code).unwrap());
     let class = "OpenEdxFilterException".to_owned();
-    FilterException {
-        class,
-        message,
-        redirect_to,
-        status_code,
-        attributes,
-    }
+    FilterException { class, message, redirect_to, status_code, attributes }
 }
 
 #[test]
@@ -148,26 +118,15 @@ fn pipelines_do_what_upstream_does() {
             (None, true) => Ending::Failed(result["str"].as_str().unwrap().to_owned()),
         };
         assert_eq!(run.ending, expected, "{name}");
-        assert_eq!(
-            Value::Array(run.steps_run),
-            vector["steps_run"],
-            "{name}: arguments of the steps"
-        );
-        assert_eq!(
-            Value::Array(run.steps_made),
-            vector["steps_init"],
-            "{name}: metadata of the steps"
-        );
+        assert_eq!(Value::Array(run.steps_run), vector["steps_run"], "{name}: arguments of the steps");
+        assert_eq!(Value::Array(run.steps_made), vector["steps_init"], "{name}: metadata of the steps");
     }
 }
 
 #[test]
 fn a_new_exception_has_upstreams_defaults() {
     let vectors = vectors();
-    let vector = vectors
-        .iter()
-        .find(|vector| name(vector) == "exc_defaults")
-        .unwrap();
+    let vector = vectors.iter().find(|vector| name(vector) == "exc_defaults").unwrap();
     let exception = FilterException::new("OpenEdxFilterException", "");
     assert_eq!(exception, recorded(&vector["result"]["attrs"]));
 }
@@ -181,18 +140,11 @@ fn every_vector_is_run_or_listed_with_a_reason() {
     assert_eq!(listed.len(), PYTHON_ONLY.len(), "listed twice");
     let unknown: Vec<_> = listed.difference(&all).collect();
     assert!(unknown.is_empty(), "listed but not in the file: {unknown:?}");
-    let with_config = vectors
-        .iter()
-        .filter(|vector| vector.get("config").is_some())
-        .map(name);
-    let run: BTreeSet<&str> = with_config
-        .chain(["exc_defaults"])
-        .filter(|name| !listed.contains(name))
-        .collect();
-    let forgotten: Vec<_> = all
-        .iter()
-        .filter(|name| !run.contains(*name) && !listed.contains(*name))
-        .collect();
+    let with_config = vectors.iter().filter(|vector| vector.get("config").is_some()).map(name);
+    let run: BTreeSet<&str> =
+        with_config.chain(["exc_defaults"]).filter(|name| !listed.contains(name)).collect();
+    let forgotten: Vec<_> =
+        all.iter().filter(|name| !run.contains(*name) && !listed.contains(*name)).collect();
     assert!(forgotten.is_empty(), "neither run nor listed: {forgotten:?}");
     for (name, reason) in PYTHON_ONLY {
         assert!(reason.len() > 10, "{name} needs a reason");

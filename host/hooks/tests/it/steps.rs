@@ -21,21 +21,9 @@ impl Step {
 
 /// The step at that path; `None` stands for a plugin that is listed and not live.
 pub(crate) fn step(path: &str) -> Option<Step> {
-    let noted = |run| Step {
-        is_made: true,
-        notes_arguments: true,
-        run,
-    };
-    let silent = |run| Step {
-        is_made: true,
-        notes_arguments: false,
-        run,
-    };
-    let unmade = |run| Step {
-        is_made: false,
-        notes_arguments: false,
-        run,
-    };
+    let noted = |run| Step { is_made: true, notes_arguments: true, run };
+    let silent = |run| Step { is_made: true, notes_arguments: false, run };
+    let unmade = |run| Step { is_made: false, notes_arguments: false, run };
     Some(match path.strip_prefix("probes.steps.")? {
         "SetA" => noted(|_, _| proceed(json!({"a": "from-SetA"}))),
         "SetB" => noted(|_, _| proceed(json!({"b": "from-SetB"}))),
@@ -63,9 +51,7 @@ pub(crate) fn step(path: &str) -> Option<Step> {
 }
 
 fn proceed(changes: Value) -> StepAnswer {
-    let Value::Object(changes) = changes else {
-        panic!("changes are an object")
-    };
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
     StepAnswer::Proceed(changes)
 }
 
@@ -74,18 +60,16 @@ fn halted() -> FilterException {
     exception.redirect_to = "/x".into();
     exception.status_code = Some(403);
     exception.attributes.insert("response".into(), json!("R"));
-    exception
-        .attributes
-        .insert("template_name".into(), json!("t.html"));
+    exception.attributes.insert("template_name".into(), json!("t.html"));
     exception
 }
 
 /// A step that takes `a` and `b` and nothing else, as a Python method with a strict signature.
 fn strict(_: &StepMetadata, kwargs: &Map<String, Value>) -> StepAnswer {
     match kwargs.keys().find(|key| !["a", "b"].contains(&key.as_str())) {
-        Some(key) => StepAnswer::Error(format!(
-            "StrictAB.run_filter() got an unexpected keyword argument '{key}'"
-        )),
+        Some(key) => {
+            StepAnswer::Error(format!("StrictAB.run_filter() got an unexpected keyword argument '{key}'"))
+        }
         None => proceed(json!({})),
     }
 }

@@ -18,13 +18,7 @@ impl Settings {
     /// Settings from an object.
     pub fn new(json: Map<String, Value>) -> Self {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        Self {
-            texts: json
-                .iter()
-                .map(|(key, value)| (key.clone(), text(value)))
-                .collect(),
-            json,
-        }
+        Self { texts: json.iter().map(|(key, value)| (key.clone(), text(value))).collect(), json }
     }
 
     /// The object they came from.

@@ -62,19 +62,11 @@ pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 /// The WASI context of one call.
 pub(crate) fn context(log: &CallLog) -> WasiCtx {
     WasiCtx::builder()
-        .stdout(LogStream {
-            log: log.clone(),
-            stream: Stream::Stdout,
-        })
-        .stderr(LogStream {
-            log: log.clone(),
-            stream: Stream::Stderr,
-        })
+        .stdout(LogStream { log: log.clone(), stream: Stream::Stdout })
+        .stderr(LogStream { log: log.clone(), stream: Stream::Stderr })
         .max_random_size(RANDOM_BYTES)
         .wall_clock(CoarseWallClock)
-        .monotonic_clock(CoarseMonotonicClock {
-            start: Instant::now(),
-        })
+        .monotonic_clock(CoarseMonotonicClock { start: Instant::now() })
         .allow_tcp(false)
         .allow_udp(false)
         .build()

@@ -74,9 +74,7 @@ impl Lift {
             (ValueType::Record(record), Type::Record(found)) => {
                 for field in record.fields.iter().filter(|field| !field.may_be_absent()) {
                     if !found.fields().any(|guest| guest.name == field.wit) {
-                        return Err(place
-                            .inside(&field.wit)
-                            .differs(field.ty.wit(), "nothing", REBUILD));
+                        return Err(place.inside(&field.wit).differs(field.ty.wit(), "nothing", REBUILD));
                     }
                 }
                 let fields = found.fields().map(|guest| {
@@ -88,10 +86,7 @@ impl Lift {
                         })
                         .transpose()
                 });
-                Self::Record {
-                    fields: fields.collect::<Result<_, Problem>>()?,
-                    omit_none: record.omit_none,
-                }
+                Self::Record { fields: fields.collect::<Result<_, Problem>>()?, omit_none: record.omit_none }
             }
             (ValueType::Variant(variant), Type::Variant(found)) => {
                 let cases = found.cases().map(|guest| {
@@ -132,10 +127,7 @@ impl Lift {
             (Self::StatusCode, Val::U16(code)) => match code {
                 100..=599 => code.into(),
                 _ => {
-                    return Err(wrong(
-                        "an HTTP status code from 100 to 599",
-                        format!("the number {code}"),
-                    ));
+                    return Err(wrong("an HTTP status code from 100 to 599", format!("the number {code}")));
                 }
             },
             (Self::F64, Val::Float64(value)) => Value::Number(
@@ -149,16 +141,13 @@ impl Lift {
             }
             (Self::Json, Val::String(text)) => json(&text, depth)?,
             (Self::Bytes, Val::List(bytes)) => {
-                let bytes = bytes
-                    .into_iter()
-                    .map(|byte| if let Val::U8(byte) = byte { byte } else { 0 });
+                let bytes = bytes.into_iter().map(|byte| if let Val::U8(byte) = byte { byte } else { 0 });
                 Value::String(STANDARD.encode(bytes.collect::<Vec<u8>>()))
             }
             (Self::List(item), Val::List(values)) => {
                 let items = values.into_iter().enumerate();
                 let items = items.map(|(at, value)| {
-                    item.lift(value, depth)
-                        .map_err(|inner| within(&format!("[{at}]"), inner))
+                    item.lift(value, depth).map_err(|inner| within(&format!("[{at}]"), inner))
                 });
                 Value::Array(items.collect::<Result<_, _>>()?)
             }
@@ -176,7 +165,7 @@ impl Lift {
             (Self::Option(_), Val::Option(None)) => Value::Null,
             (Self::Option(inner), Val::Option(Some(value))) => inner.lift(*value, depth)?,
             (Self::Record { fields, omit_none }, Val::Record(values)) => {
-                let mut object = Map::new();
+                let mut object = Map::with_capacity(fields.len());
                 for (field, (_, value)) in fields.iter().zip(values) {
                     let Some((name, lift)) = field else { continue };
                     if *omit_none && matches!(value, Val::Option(None)) {
@@ -226,21 +215,14 @@ fn json(text: &str, depth: usize) -> Result<Value, Unfit> {
         }
     }
     if values > JSON_VALUES {
-        return Err(wrong(
-            format!("JSON of at most {JSON_VALUES} values"),
-            format!("{values}"),
-        ));
+        return Err(wrong(format!("JSON of at most {JSON_VALUES} values"), format!("{values}")));
     }
     serde_json::from_str(text)
         .map_err(|error| wrong("one JSON document", format!("text that is none: {error}")))
 }
 
 fn wrong(expected: impl Into<String>, found: impl Into<String>) -> Unfit {
-    Unfit::Wrong(Mismatch {
-        path: String::new(),
-        expected: expected.into(),
-        found: found.into(),
-    })
+    Unfit::Wrong(Mismatch { path: String::new(), expected: expected.into(), found: found.into() })
 }
 
 /// The same as seen from one level further out.
@@ -248,11 +230,7 @@ pub(super) fn within(name: &str, inner: Unfit) -> Unfit {
     let Unfit::Wrong(mut inner) = inner else {
         return inner;
     };
-    let dot = if inner.path.is_empty() || inner.path.starts_with('[') {
-        ""
-    } else {
-        "."
-    };
+    let dot = if inner.path.is_empty() || inner.path.starts_with('[') { "" } else { "." };
     inner.path = format!("{name}{dot}{}", inner.path);
     Unfit::Wrong(inner)
 }

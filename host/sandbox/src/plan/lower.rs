@@ -46,10 +46,7 @@ pub(super) enum Source {
 impl Source {
     pub(super) fn new(field: Option<&Field>, found: &Type, place: &Place) -> Result<Self, Problem> {
         match field {
-            Some(field) => Ok(Self::Json(
-                Lower::new(&field.ty, found, place)?,
-                field.default.clone(),
-            )),
+            Some(field) => Ok(Self::Json(Lower::new(&field.ty, found, place)?, field.default.clone())),
             None if matches!(found, Type::Option(_)) => Ok(Self::None),
             None => Err(place.differs(
                 "nothing of that name",
@@ -125,12 +122,9 @@ impl Lower {
                 let bytes = STANDARD.decode(text).map_err(|_| Unfit)?;
                 Val::List(bytes.into_iter().map(Val::U8).collect())
             }
-            (Self::List(item), Value::Array(items)) => Val::List(
-                items
-                    .iter()
-                    .map(|value| item.lower(value))
-                    .collect::<Result<_, _>>()?,
-            ),
+            (Self::List(item), Value::Array(items)) => {
+                Val::List(items.iter().map(|value| item.lower(value)).collect::<Result<_, _>>()?)
+            }
             (Self::Map(item), Value::Object(entries)) => {
                 let pairs = entries
                     .iter()
@@ -153,10 +147,7 @@ impl Lower {
 }
 
 fn small<T: TryFrom<u64>>(number: &serde_json::Number) -> Result<T, Unfit> {
-    number
-        .as_u64()
-        .and_then(|number| T::try_from(number).ok())
-        .ok_or(Unfit)
+    number.as_u64().and_then(|number| T::try_from(number).ok()).ok_or(Unfit)
 }
 
 /// The value type of `tuple<string, T>`.

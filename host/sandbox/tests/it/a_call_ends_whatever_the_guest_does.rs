@@ -16,37 +16,24 @@ const BUDGET: Duration = Duration::from_millis(100);
 async fn call_beside_a_good_one(name: &str, limits: Limits) -> Result<Answer, CallFailure> {
     let sandbox = sandbox();
     let good = plugin(&sandbox, &prebuilt("course-about-url"));
-    let evil = sandbox.plugin(
-        &admit(&sandbox, &written(name)),
-        PluginOptions { limits, ..options() },
-    );
-    let before = sandbox
-        .pool_use()
-        .map(|pool| (pool.component_instances, pool.memories, pool.tables));
+    let evil = sandbox.plugin(&admit(&sandbox, &written(name)), PluginOptions { limits, ..options() });
+    let before = sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables));
     let start = Instant::now();
     let (ended, answered) = tokio::join!(
         call_within(&evil, "/", BUDGET),
         call(&good, "http://lms.test/courses/course-v1:a+b+c/about")
     );
     assert!(start.elapsed() < AGES / 2, "{name} took {:?}", start.elapsed());
-    assert_eq!(
-        new_url(answered),
-        "https://example.com/new_about_page/course-v1:a+b+c"
-    );
+    assert_eq!(new_url(answered), "https://example.com/new_about_page/course-v1:a+b+c");
     until("the pool is as it was", || {
-        sandbox
-            .pool_use()
-            .map(|pool| (pool.component_instances, pool.memories, pool.tables))
-            == before
+        sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables)) == before
     })
     .await;
     ended
 }
 
 async fn failure_of(name: &str) -> CallFailure {
-    call_beside_a_good_one(name, Limits::default())
-        .await
-        .expect_err("it must fail")
+    call_beside_a_good_one(name, Limits::default()).await.expect_err("it must fail")
 }
 
 /// The limit, and the innermost function when it was reached.
@@ -66,34 +53,22 @@ async fn a_loop_in_the_call_ends_with_the_time() {
 
 #[tokio::test]
 async fn a_loop_in_the_start_function_ends_with_the_time() {
-    assert_eq!(
-        limit(&failure_of("loop-in-start").await),
-        (Limit::Time, Some("prepare"))
-    );
+    assert_eq!(limit(&failure_of("loop-in-start").await), (Limit::Time, Some("prepare")));
 }
 
 #[tokio::test]
 async fn a_loop_in_realloc_ends_with_the_time() {
-    assert_eq!(
-        limit(&failure_of("loop-in-realloc").await),
-        (Limit::Time, Some("allocate"))
-    );
+    assert_eq!(limit(&failure_of("loop-in-realloc").await), (Limit::Time, Some("allocate")));
 }
 
 #[tokio::test]
 async fn a_loop_in_post_return_ends_with_the_time() {
-    assert_eq!(
-        limit(&failure_of("loop-in-post-return").await),
-        (Limit::Time, Some("clean-up"))
-    );
+    assert_eq!(limit(&failure_of("loop-in-post-return").await), (Limit::Time, Some("clean-up")));
 }
 
 #[tokio::test]
 async fn a_guest_that_ignores_refused_memory_ends_with_the_time() {
-    assert_eq!(
-        limit(&failure_of("memory-refused-twice").await),
-        (Limit::Time, Some("run-filter"))
-    );
+    assert_eq!(limit(&failure_of("memory-refused-twice").await), (Limit::Time, Some("run-filter")));
 }
 
 #[tokio::test]
@@ -103,29 +78,20 @@ async fn a_sleeping_guest_ends_with_the_time() {
 
 #[tokio::test]
 async fn recursion_ends_with_the_stack() {
-    assert_eq!(
-        limit(&failure_of("recursion").await),
-        (Limit::Stack, Some("deeper"))
-    );
+    assert_eq!(limit(&failure_of("recursion").await), (Limit::Stack, Some("deeper")));
 }
 
 #[tokio::test]
 async fn a_memory_bomb_ends_with_the_memory() {
     let failure = failure_of("memory-bomb").await;
     assert_eq!(limit(&failure), (Limit::Memory, Some("allocate-more")));
-    assert!(
-        failure.to_string().contains("67108864 bytes allowed"),
-        "{failure}"
-    );
+    assert!(failure.to_string().contains("67108864 bytes allowed"), "{failure}");
 }
 
 #[tokio::test]
 async fn two_memories_count_together() {
     assert_eq!(limit(&failure_of("two-memories").await).0, Limit::Memory);
-    assert_eq!(
-        limit(&failure_of("two-memories-grow").await),
-        (Limit::Memory, Some("allocate-more"))
-    );
+    assert_eq!(limit(&failure_of("two-memories-grow").await), (Limit::Memory, Some("allocate-more")));
 }
 
 #[tokio::test]
@@ -135,10 +101,7 @@ async fn memory_from_the_start_counts() {
 
 #[tokio::test]
 async fn a_table_bomb_ends_with_the_table_elements() {
-    assert_eq!(
-        limit(&failure_of("table-bomb").await),
-        (Limit::TableElements, Some("register-more"))
-    );
+    assert_eq!(limit(&failure_of("table-bomb").await), (Limit::TableElements, Some("register-more")));
 }
 
 #[tokio::test]
@@ -151,14 +114,8 @@ async fn a_huge_answer_or_host_call_ends_with_the_bytes_that_may_cross() {
 async fn calls_into_the_host_are_counted() {
     let failure = failure_of("calls-the-host-in-a-loop").await;
     assert_eq!(limit(&failure), (Limit::HostCalls, Some("read-settings")));
-    assert!(
-        failure.to_string().contains("1000 calls into the host allowed"),
-        "{failure}"
-    );
-    assert_eq!(
-        limit(&failure_of("reads-the-clock-in-a-loop").await).0,
-        Limit::HostCalls
-    );
+    assert!(failure.to_string().contains("1000 calls into the host allowed"), "{failure}");
+    assert_eq!(limit(&failure_of("reads-the-clock-in-a-loop").await).0, Limit::HostCalls);
 }
 
 #[tokio::test]
@@ -168,14 +125,7 @@ async fn handles_are_counted() {
 
 #[tokio::test]
 async fn a_trap_names_its_reason_and_its_functions() {
-    let CallFailure::Trap {
-        reason,
-        function,
-        backtrace,
-        message,
-        ..
-    } = failure_of("trap").await
-    else {
+    let CallFailure::Trap { reason, function, backtrace, message, .. } = failure_of("trap").await else {
         panic!("not a trap")
     };
     assert!(reason.contains("unreachable"), "{reason}");
@@ -191,10 +141,7 @@ async fn a_trap_names_its_reason_and_its_functions() {
 
 #[tokio::test]
 async fn what_a_guest_says_as_it_dies_is_in_the_failure() {
-    for (guest, said) in [
-        ("last-words", "the tank is empty"),
-        ("last-words-on-stderr", "out of cheese"),
-    ] {
+    for (guest, said) in [("last-words", "the tank is empty"), ("last-words-on-stderr", "out of cheese")] {
         let failure = failure_of(guest).await;
         assert!(
             matches!(&failure, CallFailure::Trap { message: Some(message), .. } if message == said),
@@ -217,10 +164,8 @@ async fn gigabytes_of_random_bytes_are_refused() {
 #[tokio::test]
 async fn a_flood_of_log_lines_is_cut_and_cannot_forge_lines() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(Arc::new(file.reopen().unwrap()))
-        .finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::new(file.reopen().unwrap())).finish();
     let guard = tracing::subscriber::set_default(subscriber);
     let answer = call_beside_a_good_one("floods-the-log", Limits::default()).await;
     drop(guard);
@@ -230,9 +175,7 @@ async fn a_flood_of_log_lines_is_cut_and_cannot_forge_lines() {
     assert!(written.len() < 32 << 10, "{} bytes", written.len());
     assert!(!written.contains('\u{1b}'), "an escape sequence got through");
     assert!(
-        !written
-            .lines()
-            .any(|line| line.starts_with("hookbox: all is well")),
+        !written.lines().any(|line| line.starts_with("hookbox: all is well")),
         "a forged line got through"
     );
     assert_eq!(written.matches("its further lines are dropped").count(), 1);
@@ -250,27 +193,16 @@ async fn a_raised_limit_is_honoured() {
         let answer = call_beside_a_good_one(guest, raised.clone()).await;
         assert!(matches!(answer, Ok(Ok(_))), "{guest}: {answer:?}");
     }
-    let failure = call_beside_a_good_one("table-bomb", raised.clone())
-        .await
-        .unwrap_err();
-    assert!(
-        failure.to_string().contains("50000 table elements allowed"),
-        "{failure}"
-    );
-    let more = Limits {
-        host_calls: 20_000,
-        ..raised
-    };
+    let failure = call_beside_a_good_one("table-bomb", raised.clone()).await.unwrap_err();
+    assert!(failure.to_string().contains("50000 table elements allowed"), "{failure}");
+    let more = Limits { host_calls: 20_000, ..raised };
     let answer = call_beside_a_good_one("calls-the-host-in-a-loop", more).await;
     assert!(matches!(answer, Ok(Ok(_))), "{answer:?}");
 }
 
 #[tokio::test]
 async fn a_lowered_limit_is_honoured() {
-    let lowered = Limits {
-        memory_bytes: 1 << 20,
-        ..Limits::default()
-    };
+    let lowered = Limits { memory_bytes: 1 << 20, ..Limits::default() };
     let failure = call_beside_a_good_one("memory-bomb", lowered).await.unwrap_err();
     assert!(failure.to_string().contains("1048576 bytes allowed"), "{failure}");
 }

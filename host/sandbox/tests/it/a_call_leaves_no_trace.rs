@@ -6,13 +6,7 @@ use crate::support::{admit, call, new_url, options, sandbox, written};
 
 fn reused(sandbox: &Sandbox, guest: &str, max_calls: u32) -> Plugin {
     let isolation = Isolation::Reuse { max_calls };
-    sandbox.plugin(
-        &admit(sandbox, &written(guest)),
-        PluginOptions {
-            isolation,
-            ..options()
-        },
-    )
+    sandbox.plugin(&admit(sandbox, &written(guest)), PluginOptions { isolation, ..options() })
 }
 
 /// How often the instance that answers was called before.
@@ -44,11 +38,7 @@ async fn state_survives_where_instances_are_reused_up_to_a_number_nobody_can_bui
         last = before;
     }
     assert!(lives.iter().all(|calls| (4..=8).contains(calls)), "{lives:?}");
-    assert!(
-        lives.iter().any(|calls| calls != &lives[0]),
-        "always {} calls",
-        lives[0]
-    );
+    assert!(lives.iter().any(|calls| calls != &lives[0]), "always {} calls", lives[0]);
 }
 
 #[tokio::test]
@@ -63,10 +53,7 @@ async fn an_instance_is_not_used_again_after_a_trap() {
 #[tokio::test]
 async fn two_plugins_of_one_component_share_no_instance() {
     let sandbox = sandbox();
-    let (one, two) = (
-        reused(&sandbox, "counter", 1_000),
-        reused(&sandbox, "counter", 1_000),
-    );
+    let (one, two) = (reused(&sandbox, "counter", 1_000), reused(&sandbox, "counter", 1_000));
     assert_eq!(calls_before(&one).await, 0);
     assert_eq!(calls_before(&two).await, 0);
     assert_eq!(calls_before(&one).await, 1);
@@ -78,10 +65,7 @@ async fn a_plugin_that_is_gone_holds_no_instance() {
     let before = sandbox.pool_use().map(|pool| pool.component_instances);
     let counter = reused(&sandbox, "counter", 1_000);
     calls_before(&counter).await;
-    assert_eq!(
-        sandbox.pool_use().map(|pool| pool.component_instances),
-        before.map(|alive| alive + 1)
-    );
+    assert_eq!(sandbox.pool_use().map(|pool| pool.component_instances), before.map(|alive| alive + 1));
     drop(counter);
     assert_eq!(sandbox.pool_use().map(|pool| pool.component_instances), before);
 }
@@ -89,18 +73,11 @@ async fn a_plugin_that_is_gone_holds_no_instance() {
 #[tokio::test]
 async fn a_reused_instance_gets_its_budgets_anew_in_every_call() {
     let sandbox = sandbox();
-    let limits = Limits {
-        host_calls: 900,
-        ..Limits::default()
-    };
+    let limits = Limits { host_calls: 900, ..Limits::default() };
     let isolation = Isolation::Reuse { max_calls: 1_000 };
     let chatty = sandbox.plugin(
         &admit(&sandbox, &written("floods-the-log")),
-        PluginOptions {
-            limits,
-            isolation,
-            ..options()
-        },
+        PluginOptions { limits, isolation, ..options() },
     );
     for _ in 0..3 {
         call(&chatty, "/").await.unwrap().unwrap();
@@ -110,24 +87,12 @@ async fn a_reused_instance_gets_its_budgets_anew_in_every_call() {
 #[tokio::test]
 async fn a_stream_that_a_guest_keeps_speaks_for_the_call_it_is_in() {
     let sandbox = sandbox();
-    let limits = Limits {
-        log_bytes: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { log_bytes: 100, ..Limits::default() };
     let isolation = Isolation::Reuse { max_calls: 1_000 };
-    let keeps = sandbox.plugin(
-        &admit(&sandbox, &written("keeps-stderr")),
-        PluginOptions {
-            limits,
-            isolation,
-            ..options()
-        },
-    );
+    let keeps = sandbox
+        .plugin(&admit(&sandbox, &written("keeps-stderr")), PluginOptions { limits, isolation, ..options() });
     for _ in 0..10 {
-        call(&keeps, "forty letters, so that ten calls are many")
-            .await
-            .unwrap()
-            .unwrap();
+        call(&keeps, "forty letters, so that ten calls are many").await.unwrap().unwrap();
     }
     match call(&keeps, "!the last one").await {
         Err(CallFailure::Trap { message, .. }) => assert_eq!(message.as_deref(), Some("!the last one")),

@@ -8,10 +8,7 @@ use hookbox_sandbox::Sandbox;
 use crate::support::{admit, call, written};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -27,9 +24,7 @@ async fn start(folder: &Path) {
 /// The one file, and its inode: a file that was written again has another.
 fn kept(folder: &Path) -> (PathBuf, u64) {
     let files = files(folder);
-    let [file] = files.as_slice() else {
-        panic!("{files:?}")
-    };
+    let [file] = files.as_slice() else { panic!("{files:?}") };
     (file.clone(), file.metadata().unwrap().ino())
 }
 

@@ -17,10 +17,7 @@ async fn wrong(guest: &str) -> String {
 #[tokio::test]
 async fn malformed_json_is_named_with_its_place() {
     let said = wrong("malformed-json").await;
-    assert!(
-        said.contains("ok.proceed.context: expected one JSON document"),
-        "{said}"
-    );
+    assert!(said.contains("ok.proceed.context: expected one JSON document"), "{said}");
     assert!(said.contains("line 1"), "{said}");
 }
 
@@ -30,10 +27,7 @@ async fn deep_json_ends_with_the_depth_before_it_is_parsed() {
     let admitted = admit(&sandbox, &written("deep-json"));
     // The host's own stack bounds the depth, whatever the configuration says.
     for (json_depth, allowed) in [(64, "64 levels"), (1_000_000, "127 levels")] {
-        let limits = Limits {
-            json_depth,
-            ..Limits::default()
-        };
+        let limits = Limits { json_depth, ..Limits::default() };
         let deep = sandbox.plugin(&admitted, PluginOptions { limits, ..options() });
         let failure = call(&deep, "/").await.unwrap_err();
         assert_eq!(failure.code(), "json-depth");
@@ -44,23 +38,16 @@ async fn deep_json_ends_with_the_depth_before_it_is_parsed() {
 #[tokio::test]
 async fn json_as_deep_as_the_limit_is_taken() {
     let sandbox = sandbox();
-    let limits = Limits {
-        json_depth: 1_000,
-        ..Limits::default()
-    };
-    let echo = sandbox.plugin(
-        &admit(&sandbox, &written("echo-context")),
-        PluginOptions { limits, ..options() },
-    );
+    let limits = Limits { json_depth: 1_000, ..Limits::default() };
+    let echo =
+        sandbox.plugin(&admit(&sandbox, &written("echo-context")), PluginOptions { limits, ..options() });
     for (levels, taken) in [(127, true), (128, false)] {
         let tower = (0..levels).fold(Value::Null, |inner, level| match (level, inner) {
             (0, _) => json!([]),
             (_, inner) => json!([inner]),
         });
         let arguments = object(json!({"context": tower}));
-        let answer = echo
-            .call(only_function(&echo), &arguments, Arc::default(), AGES)
-            .await;
+        let answer = echo.call(only_function(&echo), &arguments, Arc::default(), AGES).await;
         assert_eq!(answer.is_ok(), taken, "{levels}: {answer:?}");
     }
 }
@@ -68,10 +55,7 @@ async fn json_as_deep_as_the_limit_is_taken() {
 #[tokio::test]
 async fn json_of_millions_of_values_is_refused_before_it_is_parsed() {
     let said = wrong("many-json-values").await;
-    assert!(
-        said.contains("ok.proceed.context: expected JSON of at most 200000 values"),
-        "{said}"
-    );
+    assert!(said.contains("ok.proceed.context: expected JSON of at most 200000 values"), "{said}");
 }
 
 #[tokio::test]

@@ -35,24 +35,14 @@ fn sample(ty: &ValueType, full: bool) -> Value {
 
 fn fields(fields: &[Field], full: bool) -> Map<String, Value> {
     let wanted = fields.iter().filter(|field| full || !field.may_be_absent());
-    wanted
-        .map(|field| (field.name.clone(), sample(&field.ty, full)))
-        .collect()
+    wanted.map(|field| (field.name.clone(), sample(&field.ty, full))).collect()
 }
 
 #[tokio::test]
 async fn every_hook_takes_its_arguments_and_answers() {
     let catalogue = Catalogue::embedded();
-    let filters: Vec<_> = catalogue
-        .filters()
-        .iter()
-        .map(|filter| Arc::clone(&filter.signature))
-        .collect();
-    let events: Vec<_> = catalogue
-        .events()
-        .iter()
-        .map(|event| Arc::clone(&event.signature))
-        .collect();
+    let filters: Vec<_> = catalogue.filters().iter().map(|filter| Arc::clone(&filter.signature)).collect();
+    let events: Vec<_> = catalogue.events().iter().map(|event| Arc::clone(&event.signature)).collect();
     assert_eq!((filters.len(), events.len()), (43, 75));
     let generic = [
         hookbox_hooks::catalogue::any_filter(),
@@ -67,18 +57,14 @@ async fn every_hook_takes_its_arguments_and_answers() {
 
 async fn all_answer(signatures: &[Arc<Signature>]) {
     let resolve = packages();
-    let world: String = signatures
-        .iter()
-        .map(|signature| format!("export {}; ", signature.interface))
-        .collect();
+    let world: String =
+        signatures.iter().map(|signature| format!("export {}; ", signature.interface)).collect();
     let module = obliging(&resolve, &world);
     let bytes = component(resolve, &world, &module);
     let plugin = plugin(&sandbox(), &bytes);
     assert!(plugin.report().problems.is_empty());
     for signature in signatures {
-        let function = plugin
-            .function(signature)
-            .unwrap_or_else(|| panic!("no {}", signature.interface));
+        let function = plugin.function(signature).unwrap_or_else(|| panic!("no {}", signature.interface));
         for full in [true, false] {
             let arguments = fields(&signature.params, full);
             let answer = plugin.call(function, &arguments, Arc::default(), AGES).await;
@@ -113,10 +99,6 @@ async fn the_generic_hooks_carry_any_json() {
     let function = plugin.function(hookbox_hooks::catalogue::any_filter()).unwrap();
     let arguments =
         object(json!({"filter_type": "org.example.v1", "arguments": {"z": [1, {"a": null}], "b": "ü"}}));
-    let answer = plugin
-        .call(function, &arguments, Arc::default(), AGES)
-        .await
-        .unwrap()
-        .unwrap();
+    let answer = plugin.call(function, &arguments, Arc::default(), AGES).await.unwrap().unwrap();
     assert_eq!(answer["proceed"].to_string(), arguments["arguments"].to_string());
 }

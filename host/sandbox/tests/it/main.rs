@@ -1,12 +1,7 @@
 //! Promises of the sandbox, kept against hostile, broken and outdated components. The hostile ones are in `tests/evil/`
 //! at the root of the repository.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod a_call_ends_whatever_the_guest_does;
 mod a_call_leaves_no_trace;

@@ -15,9 +15,7 @@ const FILTER: &str = "openedx:filters/learning-course-enrollment-started-v1@1.0.
 /// A contract of another time: these packages, written down in full.
 fn packages(text: &str) -> Resolve {
     let mut resolve = Resolve::default();
-    resolve
-        .push_str("other.wit", &format!("package test:other; {text}"))
-        .unwrap();
+    resolve.push_str("other.wit", &format!("package test:other; {text}")).unwrap();
     resolve
 }
 
@@ -84,17 +82,12 @@ fn enrollment() -> serde_json::Map<String, Value> {
 
 async fn answer(bytes: &[u8], arguments: &serde_json::Map<String, Value>) -> Result<Value, Value> {
     let plugin = plugin(&sandbox(), bytes);
-    plugin
-        .call(only_function(&plugin), arguments, Arc::default(), AGES)
-        .await
-        .unwrap()
+    plugin.call(only_function(&plugin), arguments, Arc::default(), AGES).await.unwrap()
 }
 
 fn only_problem(bytes: &[u8]) -> Problem {
     let report = refused(bytes);
-    let [problem] = report.problems.as_slice() else {
-        panic!("{:#?}", report.problems)
-    };
+    let [problem] = report.problems.as_slice() else { panic!("{:#?}", report.problems) };
     problem.clone()
 }
 
@@ -120,10 +113,7 @@ const SAYS_WHAT_IT_GOT: &str = r#"(module
 async fn a_receiver_that_knows_fewer_fields_gets_those() {
     let older = event("record course-catalog-data { name: string }", "attempt: u32", "");
     let bytes = component(older, &format!("export {EVENT};"), SAYS_WHAT_IT_GOT);
-    assert_eq!(
-        answer(&bytes, &catalog_event()).await,
-        Err(json!({"reject": "3 Demo"}))
-    );
+    assert_eq!(answer(&bytes, &catalog_event()).await, Err(json!({"reject": "3 Demo"})));
 }
 
 #[tokio::test]
@@ -142,10 +132,7 @@ async fn a_filter_that_knows_fewer_arguments_and_changes_works() {
                 (i32.store (i32.const 16) (i32.const 1))
                 (i32.const 0)))"#,
     );
-    assert_eq!(
-        answer(&bytes, &enrollment()).await,
-        Ok(json!({"proceed": {"mode": "a"}}))
-    );
+    assert_eq!(answer(&bytes, &enrollment()).await, Ok(json!({"proceed": {"mode": "a"}})));
 }
 
 #[tokio::test]
@@ -182,11 +169,7 @@ async fn a_newer_plugin_gets_none_for_what_the_host_does_not_know() {
 
 #[tokio::test]
 async fn a_field_that_became_optional_in_a_newer_plugin_is_there() {
-    let newer = event(
-        "record course-catalog-data { name: option<string> }",
-        "attempt: u32",
-        "",
-    );
+    let newer = event("record course-catalog-data { name: option<string> }", "attempt: u32", "");
     let bytes = component(
         newer,
         &format!("export {EVENT};"),
@@ -203,22 +186,14 @@ async fn a_field_that_became_optional_in_a_newer_plugin_is_there() {
 
 #[tokio::test]
 async fn a_change_the_host_does_not_know_is_left_out() {
-    let newer = filter(
-        "mode: string",
-        "mode: option<string>, color: option<string>",
-        "message: string",
-    );
+    let newer = filter("mode: string", "mode: option<string>, color: option<string>", "message: string");
     let bytes = obliging_component(newer, FILTER);
     assert_eq!(answer(&bytes, &enrollment()).await, Ok(json!({"proceed": {}})));
 }
 
 #[tokio::test]
 async fn a_required_field_the_host_does_not_have_is_refused_by_name() {
-    let newer = event(
-        "record course-catalog-data { name: string, color: string }",
-        "attempt: u32",
-        "",
-    );
+    let newer = event("record course-catalog-data { name: string, color: string }", "attempt: u32", "");
     let problem = only_problem(&obliging_component(newer, EVENT));
     assert_eq!(problem.code, ProblemCode::TypeMismatch);
     assert_eq!(problem.interface.as_deref(), Some(EVENT));
@@ -226,11 +201,7 @@ async fn a_required_field_the_host_does_not_have_is_refused_by_name() {
     assert_eq!(problem.place.as_deref(), Some("parameter catalog-info.color"));
     assert_eq!(problem.found, "a required string");
 
-    let newer = filter(
-        "mode: string, discount: s64",
-        "mode: option<string>",
-        "message: string",
-    );
+    let newer = filter("mode: string, discount: s64", "mode: option<string>", "message: string");
     let problem = only_problem(&obliging_component(newer, FILTER));
     assert_eq!(problem.place.as_deref(), Some("parameter discount"));
     assert_eq!(problem.found, "a required s64");
@@ -250,10 +221,7 @@ async fn an_answer_without_a_field_the_host_needs_is_refused_by_name() {
     );
     let problem = only_problem(&obliging_component(older, "hookbox:plugin/any-filter@1.0.0"));
     assert_eq!(problem.place.as_deref(), Some("result err.raise.class"));
-    assert_eq!(
-        (problem.expected.as_str(), problem.found.as_str()),
-        ("string", "nothing")
-    );
+    assert_eq!((problem.expected.as_str(), problem.found.as_str()), ("string", "nothing"));
 }
 
 #[tokio::test]
@@ -265,35 +233,15 @@ async fn a_value_that_may_be_absent_needs_an_option() {
         "",
     );
     let problem = only_problem(&obliging_component(strict, EVENT));
-    assert_eq!(
-        problem.place.as_deref(),
-        Some("parameter catalog-info.schedule-data.end")
-    );
-    assert_eq!(
-        (problem.expected.as_str(), problem.found.as_str()),
-        ("option<datetime>", "string")
-    );
+    assert_eq!(problem.place.as_deref(), Some("parameter catalog-info.schedule-data.end"));
+    assert_eq!((problem.expected.as_str(), problem.found.as_str()), ("option<datetime>", "string"));
 }
 
 #[tokio::test]
 async fn every_difference_is_reported_at_once() {
-    let other = event(
-        "record course-catalog-data { name: s64 }",
-        "attempt: u32, color: bool",
-        ", urgent: bool",
-    );
+    let other =
+        event("record course-catalog-data { name: s64 }", "attempt: u32, color: bool", ", urgent: bool");
     let report = refused(&obliging_component(other, EVENT));
-    let places: Vec<_> = report
-        .problems
-        .iter()
-        .filter_map(|problem| problem.place.as_deref())
-        .collect();
-    assert_eq!(
-        places,
-        [
-            "parameter catalog-info.name",
-            "parameter metadata.color",
-            "parameter urgent"
-        ]
-    );
+    let places: Vec<_> = report.problems.iter().filter_map(|problem| problem.place.as_deref()).collect();
+    assert_eq!(places, ["parameter catalog-info.name", "parameter metadata.color", "parameter urgent"]);
 }

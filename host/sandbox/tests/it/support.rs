@@ -67,74 +67,44 @@ pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
 /// The packages of `wit/`.
 pub(crate) fn packages() -> Resolve {
     let mut resolve = Resolve::default();
-    for folder in [
-        "deps/wasi-config",
-        "deps/wasi-logging",
-        "hookbox",
-        "openedx-filters",
-        "openedx-events",
-    ] {
+    for folder in ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"] {
         resolve.push_dir(root().join("wit").join(folder)).unwrap();
     }
-    resolve
-        .push_str("wasi.wit", &format!("package test:wasi;{WASI}"))
-        .unwrap();
+    resolve.push_str("wasi.wit", &format!("package test:wasi;{WASI}")).unwrap();
     resolve
 }
 
 /// A component of the core module in `tests/evil/` or in `host/sandbox/tests/guests/`. Lines such as `;; export …;` at
 /// its top are its world.
 pub(crate) fn written(name: &str) -> Vec<u8> {
-    let folders = [
-        root().join("tests/evil"),
-        root().join("host/sandbox/tests/guests"),
-    ];
+    let folders = [root().join("tests/evil"), root().join("host/sandbox/tests/guests")];
     let path = folders.map(|folder| folder.join(name).with_extension("wat"));
-    let path = path
-        .iter()
-        .find(|path| path.exists())
-        .unwrap_or_else(|| panic!("there is no {name}"));
+    let path = path.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
     let text = std::fs::read_to_string(path).unwrap();
     let world: String = text
         .lines()
         .map_while(|line| line.strip_prefix(";; "))
         .filter(|line| line.starts_with("import ") || line.starts_with("export "))
         .collect();
-    component(
-        packages(),
-        &format!("include hookbox:plugin/plugin@1.0.0; {world}"),
-        &text,
-    )
+    component(packages(), &format!("include hookbox:plugin/plugin@1.0.0; {world}"), &text)
 }
 
 /// A component of a core module in text form, with this world.
 pub(crate) fn component(mut resolve: Resolve, world: &str, module: &str) -> Vec<u8> {
-    let package = resolve
-        .push_str(
-            "world.wit",
-            &format!("package test:guest; world guest {{ {world} }}"),
-        )
-        .unwrap();
+    let package =
+        resolve.push_str("world.wit", &format!("package test:guest; world guest {{ {world} }}")).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default()
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap()
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
 /// A core module whose exported functions all exist and answer with zeros: success, and nothing to change.
 pub(crate) fn obliging(resolve: &Resolve, world: &str) -> String {
     use wit_parser::abi::{AbiVariant, WasmType};
     let mut resolve = resolve.clone();
-    let package = resolve
-        .push_str(
-            "world.wit",
-            &format!("package test:guest; world guest {{ {world} }}"),
-        )
-        .unwrap();
+    let package =
+        resolve.push_str("world.wit", &format!("package test:guest; world guest {{ {world} }}")).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mut functions = String::new();
     for (key, item) in &resolve.worlds[world].exports {
@@ -175,20 +145,14 @@ pub(crate) fn obliging(resolve: &Resolve, world: &str) -> String {
 
 /// Everything a plugin may export.
 pub(crate) fn contract() -> Contract {
-    let hooks = Catalogue::embedded()
-        .hooks()
-        .map(|hook| Arc::clone(hook.signature()));
+    let hooks = Catalogue::embedded().hooks().map(|hook| Arc::clone(hook.signature()));
     let generic = [any_filter(), any_event(), configure()].map(Arc::clone);
     Contract::new(hooks.chain(generic))
 }
 
 /// The function a plugin exports for a hook.
 pub(crate) fn signature(hook: &str) -> Arc<Signature> {
-    Catalogue::embedded()
-        .hook(hook)
-        .map(Hook::signature)
-        .map(Arc::clone)
-        .unwrap()
+    Catalogue::embedded().hook(hook).map(Hook::signature).map(Arc::clone).unwrap()
 }
 
 pub(crate) fn sandbox() -> Sandbox {
@@ -196,16 +160,12 @@ pub(crate) fn sandbox() -> Sandbox {
 }
 
 pub(crate) fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Admitted {
-    sandbox
-        .admit(bytes, &contract())
-        .unwrap_or_else(|report| panic!("{:#?}", report.problems))
+    sandbox.admit(bytes, &contract()).unwrap_or_else(|report| panic!("{:#?}", report.problems))
 }
 
 /// The report on a component that is refused.
 pub(crate) fn refused(bytes: &[u8]) -> Box<Report> {
-    sandbox()
-        .admit(bytes, &contract())
-        .expect_err("it must be refused")
+    sandbox().admit(bytes, &contract()).expect_err("it must be refused")
 }
 
 /// A fresh instance for every call, default limits, no settings.
@@ -224,9 +184,7 @@ pub(crate) fn plugin(sandbox: &Sandbox, bytes: &[u8]) -> Plugin {
 
 /// The plugin's only hook of the catalogue.
 pub(crate) fn only_function(plugin: &Plugin) -> FunctionId {
-    let mut found = Catalogue::embedded()
-        .hooks()
-        .filter_map(|hook| plugin.function(hook.signature()));
+    let mut found = Catalogue::embedded().hooks().filter_map(|hook| plugin.function(hook.signature()));
     found.next().expect("a hook of the catalogue")
 }
 
@@ -252,9 +210,7 @@ pub(crate) fn arguments(url: &str) -> Map<String, Value> {
 /// One call of the plugin's only hook.
 pub(crate) async fn call_within(plugin: &Plugin, url: &str, time: Duration) -> Result<Answer, CallFailure> {
     let context = Arc::new(CallContext::default());
-    plugin
-        .call(only_function(plugin), &arguments(url), context, time)
-        .await
+    plugin.call(only_function(plugin), &arguments(url), context, time).await
 }
 
 /// One call with all the time it may want.

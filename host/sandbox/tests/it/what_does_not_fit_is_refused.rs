@@ -9,9 +9,7 @@ const ABOUT: &str = "openedx:filters/learning-course-about-page-url-requested-v1
 
 fn only_problem(bytes: &[u8]) -> Problem {
     let report = refused(bytes);
-    let [problem] = report.problems.as_slice() else {
-        panic!("{:#?}", report.problems)
-    };
+    let [problem] = report.problems.as_slice() else { panic!("{:#?}", report.problems) };
     assert!(!problem.help.is_empty());
     problem.clone()
 }
@@ -19,13 +17,8 @@ fn only_problem(bytes: &[u8]) -> Problem {
 /// A component that exports these interfaces of packages written down here.
 fn exporting(packages: &str, exports: &[&str]) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    resolve
-        .push_str("other.wit", &format!("package test:other; {packages}"))
-        .unwrap();
-    let world: String = exports
-        .iter()
-        .map(|export| format!("export {export}; "))
-        .collect();
+    resolve.push_str("other.wit", &format!("package test:other; {packages}")).unwrap();
+    let world: String = exports.iter().map(|export| format!("export {export}; ")).collect();
     let module = obliging(&resolve, &world);
     component(resolve, &world, &module)
 }
@@ -33,19 +26,11 @@ fn exporting(packages: &str, exports: &[&str]) -> Vec<u8> {
 /// A component that exports a good hook and imports this function.
 fn importing(packages_text: &str, import: &str, function: &str, ty: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    resolve
-        .push_str(
-            "other.wit",
-            &format!("package test:other; {packages_text} {ABOUT_WIT}"),
-        )
-        .unwrap();
+    resolve.push_str("other.wit", &format!("package test:other; {packages_text} {ABOUT_WIT}")).unwrap();
     let world = format!("import {import}; export {ABOUT};");
     let module = obliging(&resolve, &world);
-    let module = module.replacen(
-        "(module",
-        &format!("(module (import \"{import}\" \"{function}\" (func {ty}))"),
-        1,
-    );
+    let module =
+        module.replacen("(module", &format!("(module (import \"{import}\" \"{function}\" (func {ty}))"), 1);
     component(resolve, &world, &module)
 }
 
@@ -64,11 +49,7 @@ fn what_is_no_component_is_told_apart() {
     let good = prebuilt("course-about-url");
     for (bytes, code, found) in [
         (&b""[..], ProblemCode::NotWasm, "an empty file"),
-        (
-            b"#!/bin/sh",
-            ProblemCode::NotWasm,
-            "bytes that are no WebAssembly",
-        ),
+        (b"#!/bin/sh", ProblemCode::NotWasm, "bytes that are no WebAssembly"),
         (b"(component)", ProblemCode::NotWasm, "text"),
         (b"\0asm", ProblemCode::Invalid, ""),
         (b"\0asm\x01\0\0\0", ProblemCode::CoreModule, "a core module"),
@@ -99,9 +80,7 @@ fn a_flipped_byte_never_gets_past_the_parser_unseen() {
 
 #[test]
 fn native_code_is_refused() {
-    let compiled = wasmtime::Engine::default()
-        .precompile_component(&prebuilt("test-panic"))
-        .unwrap();
+    let compiled = wasmtime::Engine::default().precompile_component(&prebuilt("test-panic")).unwrap();
     let problem = only_problem(&compiled);
     assert_eq!(problem.code, ProblemCode::Precompiled);
     assert!(problem.help.contains(".wasm"), "{problem}");
@@ -138,12 +117,7 @@ fn a_misspelt_hook_gets_the_nearest_name() {
     assert_eq!(report.problems.len(), 1);
     let problem = &report.problems[0];
     assert_eq!(problem.code, ProblemCode::UnknownHook);
-    assert!(
-        problem
-            .help
-            .contains("learning-course-about-page-url-requested-v1"),
-        "{problem}"
-    );
+    assert!(problem.help.contains("learning-course-about-page-url-requested-v1"), "{problem}");
     assert_eq!(report.exports[0].role, Role::Refused);
 }
 
@@ -155,10 +129,7 @@ fn another_major_version_is_refused() {
     );
     let problem = only_problem(&bytes);
     assert_eq!(problem.code, ProblemCode::HookVersion);
-    assert!(
-        problem.expected.ends_with("@1.0.0") && problem.found.ends_with("@2.0.0"),
-        "{problem}"
-    );
+    assert!(problem.expected.ends_with("@1.0.0") && problem.found.ends_with("@2.0.0"), "{problem}");
 }
 
 #[test]
@@ -187,46 +158,18 @@ fn a_hook_without_its_function_is_refused() {
 fn a_hook_of_other_types_is_refused_with_the_place() {
     for (from, to, place, expected, found) in [
         ("url: string", "url: list<u8>", "parameter url", "string", "list"),
-        (
-            "url: option<string>",
-            "url: option<s64>",
-            "result ok.proceed.url",
-            "string",
-            "s64",
-        ),
+        ("url: option<string>", "url: option<s64>", "result ok.proceed.url", "string", "s64"),
         ("error(string)", "error(u32)", "result err.error", "string", "u32"),
-        (
-            "halt }",
-            "stop }",
-            "result ok.stop",
-            "one of proceed, halt",
-            "stop",
-        ),
-        (
-            "-> result<outcome, failure>",
-            "-> result<outcome>",
-            "result err",
-            "failure",
-            "nothing",
-        ),
-        (
-            "-> result<outcome, failure>",
-            "-> tuple<string, string>",
-            "result",
-            "one result",
-            "tuple",
-        ),
+        ("halt }", "stop }", "result ok.stop", "one of proceed, halt", "stop"),
+        ("-> result<outcome, failure>", "-> result<outcome>", "result err", "failure", "nothing"),
+        ("-> result<outcome, failure>", "-> tuple<string, string>", "result", "one result", "tuple"),
     ] {
         let wit = ABOUT_WIT.replace(from, to);
         assert_ne!(wit, ABOUT_WIT);
         let problem = only_problem(&exporting(&wit, &[ABOUT]));
         assert_eq!(problem.code, ProblemCode::TypeMismatch);
         assert_eq!(problem.place.as_deref(), Some(place));
-        assert_eq!(
-            (problem.expected.as_str(), problem.found.as_str()),
-            (expected, found),
-            "{problem}"
-        );
+        assert_eq!((problem.expected.as_str(), problem.found.as_str()), (expected, found), "{problem}");
         assert_eq!(problem.interface.as_deref(), Some(ABOUT));
         assert_eq!(problem.function.as_deref(), Some("run-filter"));
     }
@@ -234,12 +177,7 @@ fn a_hook_of_other_types_is_refused_with_the_place() {
 
 #[test]
 fn an_import_nobody_offers_is_named_with_what_is_offered() {
-    let bytes = importing(
-        "package acme:db { interface query { ask: func(); } }",
-        "acme:db/query",
-        "ask",
-        "",
-    );
+    let bytes = importing("package acme:db { interface query { ask: func(); } }", "acme:db/query", "ask", "");
     let problem = only_problem(&bytes);
     assert_eq!(problem.code, ProblemCode::UnknownImport);
     assert_eq!(problem.interface.as_deref(), Some("acme:db/query"));
@@ -278,10 +216,7 @@ fn an_import_of_other_types_is_refused_by_name() {
     );
     let problem = only_problem(&bytes);
     assert_eq!(problem.code, ProblemCode::ImportMismatch);
-    assert!(
-        problem.to_string().contains("wasi:logging/logging@0.7.0"),
-        "{problem}"
-    );
+    assert!(problem.to_string().contains("wasi:logging/logging@0.7.0"), "{problem}");
 }
 
 #[test]
@@ -289,10 +224,7 @@ fn a_component_without_hooks_is_refused() {
     let world = "export hookbox:plugin/lifecycle@1.0.0;";
     let resolve = packages();
     let module = obliging(&resolve, world);
-    for bytes in [
-        component(resolve, world, &module),
-        component(Resolve::default(), "", "(module)"),
-    ] {
+    for bytes in [component(resolve, world, &module), component(Resolve::default(), "", "(module)")] {
         let problem = only_problem(&bytes);
         assert_eq!(problem.code, ProblemCode::NoHooks);
         assert!(problem.help.contains("openedx:filters"), "{problem}");
@@ -308,14 +240,6 @@ fn an_export_of_somebody_else_s_is_left_alone() {
         &[ABOUT, "acme:tools/extra"],
     );
     let admitted = crate::support::admit(&crate::support::sandbox(), &bytes);
-    let roles: Vec<Role> = admitted
-        .report()
-        .exports
-        .iter()
-        .map(|export| export.role)
-        .collect();
-    assert!(
-        roles.contains(&Role::Hook) && roles.contains(&Role::Unused),
-        "{roles:?}"
-    );
+    let roles: Vec<Role> = admitted.report().exports.iter().map(|export| export.role).collect();
+    assert!(roles.contains(&Role::Hook) && roles.contains(&Role::Unused), "{roles:?}");
 }

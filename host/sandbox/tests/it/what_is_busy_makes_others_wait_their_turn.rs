@@ -9,18 +9,8 @@ use tokio::task::JoinSet;
 use crate::support::{AGES, admit, call, call_within, options, prebuilt, sandbox, until, written};
 
 fn crowded(sandbox: &Sandbox, bytes: &[u8], concurrent_calls: usize, isolation: Isolation) -> Arc<Plugin> {
-    let limits = Limits {
-        concurrent_calls,
-        ..Limits::default()
-    };
-    Arc::new(sandbox.plugin(
-        &admit(sandbox, bytes),
-        PluginOptions {
-            limits,
-            isolation,
-            ..options()
-        },
-    ))
+    let limits = Limits { concurrent_calls, ..Limits::default() };
+    Arc::new(sandbox.plugin(&admit(sandbox, bytes), PluginOptions { limits, isolation, ..options() }))
 }
 
 /// Starts calls that run side by side.
@@ -40,12 +30,7 @@ async fn two_hundred_calls_at_once_all_answer() {
     let sandbox = sandbox();
     for isolation in [Isolation::Call, Isolation::Reuse { max_calls: 20 }] {
         for concurrent_calls in [2, 1_000] {
-            let about = crowded(
-                &sandbox,
-                &prebuilt("course-about-url"),
-                concurrent_calls,
-                isolation,
-            );
+            let about = crowded(&sandbox, &prebuilt("course-about-url"), concurrent_calls, isolation);
             let mut calls = JoinSet::new();
             start(&mut calls, &about, 200);
             while let Some(answer) = calls.join_next().await {
@@ -72,20 +57,14 @@ async fn a_call_whose_turn_does_not_come_says_so() {
 #[tokio::test]
 async fn a_full_plugin_leaves_room_for_others() {
     let sandbox = sandbox();
-    let greedy = crowded(
-        &sandbox,
-        &written("eight-memories"),
-        Limits::default().concurrent_calls,
-        Isolation::Call,
-    );
+    let greedy =
+        crowded(&sandbox, &written("eight-memories"), Limits::default().concurrent_calls, Isolation::Call);
     let mut calls = JoinSet::new();
     start(&mut calls, &greedy, 100);
     if sandbox.pool_use().is_some() {
         let most = Limits::default().concurrent_calls as u64;
         until("it has all it can get", || {
-            sandbox
-                .pool_use()
-                .is_some_and(|pool| pool.component_instances == most)
+            sandbox.pool_use().is_some_and(|pool| pool.component_instances == most)
         })
         .await;
     }
@@ -97,21 +76,14 @@ async fn a_full_plugin_leaves_room_for_others() {
 async fn an_idle_instance_gives_way_to_a_call_that_waits() {
     let sandbox = sandbox();
     let sleeps = crowded(&sandbox, &written("sleeps-for-ever"), 34, Isolation::Call);
-    let naps = crowded(
-        &sandbox,
-        &written("nap"),
-        30,
-        Isolation::Reuse { max_calls: 1_000 },
-    );
+    let naps = crowded(&sandbox, &written("nap"), 30, Isolation::Reuse { max_calls: 1_000 });
     let about = crowded(&sandbox, &prebuilt("course-about-url"), 1, Isolation::Call);
     let mut calls = JoinSet::new();
     start(&mut calls, &sleeps, 34);
     start(&mut calls, &naps, 30);
     if sandbox.pool_use().is_some() {
         until("every slot is taken", || {
-            sandbox
-                .pool_use()
-                .is_some_and(|pool| pool.component_instances == 64)
+            sandbox.pool_use().is_some_and(|pool| pool.component_instances == 64)
         })
         .await;
     }
