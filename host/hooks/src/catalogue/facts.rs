@@ -111,10 +111,11 @@ fn exception(facts: ExceptionFacts) -> ExceptionClass {
             (_, ty) if param.has_default => ty.optional(),
             (_, ty) => ty,
         };
-        let default = param.has_default.then(|| match param.default.as_deref() {
-            Some("''") => Value::String(String::new()),
-            _ => Value::Null,
-        });
+        let default =
+            (param.has_default && param.name != "message").then(|| match param.default.as_deref() {
+                Some("''") => Value::String(String::new()),
+                _ => Value::Null,
+            });
         Field { default, ..Field::new(&param.name, ty) }
     });
     ExceptionClass { class: facts.class, params: params.collect() }

@@ -47,3 +47,14 @@ fn every_package_parses_and_holds_one_interface_a_hook() {
         assert!(interfaces.contains(interface), "{} has no interface {interface}", hook.hook_type());
     }
 }
+
+#[test]
+fn no_exception_can_be_raised_without_a_message() {
+    for filter in Catalogue::embedded().filters() {
+        for exception in &filter.exceptions {
+            let message = exception.params.first().unwrap();
+            assert_eq!(message.name, "message", "{}.{}", filter.class, exception.class);
+            assert!(!message.may_be_absent(), "{}.{}", filter.class, exception.class);
+        }
+    }
+}

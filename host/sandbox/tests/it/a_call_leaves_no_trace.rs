@@ -2,7 +2,7 @@
 
 use hookbox_sandbox::{CallFailure, Isolation, Limits, Plugin, PluginOptions, Sandbox};
 
-use crate::support::{admit, call, new_url, options, sandbox, written};
+use crate::support::{admit, call, host_log, new_url, options, sandbox, written};
 
 fn reused(sandbox: &Sandbox, guest: &str, max_calls: u32) -> Plugin {
     let isolation = Isolation::Reuse { max_calls };
@@ -92,8 +92,9 @@ async fn a_stream_that_a_guest_keeps_speaks_for_the_call_it_is_in() {
     let keeps = sandbox
         .plugin(&admit(&sandbox, &written("keeps-stderr")), PluginOptions { limits, isolation, ..options() });
     for _ in 0..10 {
-        call(&keeps, "forty letters, so that ten calls are many").await.unwrap().unwrap();
+        call(&keeps, "half of what one call may log, and a little more").await.unwrap().unwrap();
     }
+    assert_eq!(host_log().matches("half of what one call").count(), 10);
     match call(&keeps, "!the last one").await {
         Err(CallFailure::Trap { message, .. }) => assert_eq!(message.as_deref(), Some("!the last one")),
         other => panic!("{other:?}"),

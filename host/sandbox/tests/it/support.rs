@@ -1,7 +1,9 @@
 //! What the promises share: components made from text, and a sandbox to try them in.
 
+use std::cell::RefCell;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use hookbox_hooks::catalogue::{any_event, any_filter, configure};
@@ -156,6 +158,7 @@ pub(crate) fn signature(hook: &str) -> Arc<Signature> {
 }
 
 pub(crate) fn sandbox() -> Sandbox {
+    keep_log();
     Sandbox::new(None).unwrap()
 }
 
@@ -233,4 +236,34 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < AGES, "waited too long until {what}");
         tokio::task::yield_now().await;
     }
+}
+
+thread_local! {
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the host logged on this thread. One subscriber serves all tests of a process: one of each test's own can miss
+/// lines whose place in the code another test came by first.
+pub(crate) fn host_log() -> String {
+    LOG.with_borrow(|log| String::from_utf8(log.clone()).unwrap())
+}
+
+fn keep_log() {
+    struct ThisThread;
+
+    impl Write for ThisThread {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            LOG.with_borrow_mut(|log| log.write(bytes))
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| ThisThread).finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
 }
