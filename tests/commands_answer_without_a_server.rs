@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::guest::{WIT_FOLDERS, counting_filter, sample};
+use crate::support::site::run;
 use crate::support::{
     ABOUT_URL, CATALOG_INFO, COURSE, ENROLLMENT, NEW_URL, OLD_URL, Site, about, catalog_info, enrollment,
     steps,
@@ -145,8 +146,13 @@ fn event_send_reaches_a_running_server() {
     let site = Site::empty();
     let server = site.serve();
     let data = catalog_info(COURSE).to_string();
-    let send =
-        |more: &[&str]| site.run(&[&["event", "send", CATALOG_INFO, "--url", server.url()], more].concat());
+    let token = site.token(&["--user", "lms", "--scope", "hooks:run"]);
+    let sent = |event_type: &str, more: &[&str]| {
+        let mut command = site.command(&["event", "send", event_type, "--url", server.url()]);
+        command.args(more).env("HOOKBOX_TOKEN", &token);
+        run(command)
+    };
+    let send = |more: &[&str]| sent(CATALOG_INFO, more);
     send(&["--data", &data]).exits(0).prints(&["accepted", "1 receiver"]);
     server.logs(1, &[&format!("{COURSE} has been updated!"), "plugin=\"catalog-logger\""]);
 
@@ -158,10 +164,16 @@ fn event_send_reaches_a_running_server() {
     send(&["--data", "{\"catalog_info\": {}}"])
         .exits(1)
         .explains(&["--data does not fit the event", "catalog_info.course_key"]);
-    let unknown = site
-        .run(&["event", "send", "org.openedx.nothing.v1", "--data", "{}", "--url", server.url()])
-        .exits(1);
-    unknown.explains(&["404", "org.openedx.nothing.v1"]);
+    sent("org.openedx.nothing.v1", &["--data", "{}"]).exits(1).explains(&["404", "org.openedx.nothing.v1"]);
+
+    // Where the data folder is at hand, the command makes a token of its own; elsewhere it says what is missing.
+    let mut beside = site.command(&["event", "send", CATALOG_INFO, "--url", server.url(), "--data", &data]);
+    beside.env("HOOKBOX_SERVER__DATA", site.data());
+    run(beside).exits(0).prints(&["accepted"]);
+    let elsewhere = Site::empty();
+    let without =
+        elsewhere.run(&["event", "send", CATALOG_INFO, "--url", server.url(), "--data", &data]).exits(1);
+    without.explains(&["401", "hookbox token"]);
 }
 
 #[test]

@@ -22,3 +22,4 @@ mod pipelines_run_as_configured;
 mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;
+mod the_archive_api_answers_as_the_django_plugin;

@@ -2,6 +2,7 @@
 
 pub(crate) mod guest;
 pub(crate) mod http;
+pub(crate) mod raw;
 pub(crate) mod site;
 
 use serde_json::{Value, json};

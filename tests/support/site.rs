@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,16 @@ impl Site {
     /// Runs the command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         run(self.command(arguments))
+    }
+
+    /// A token for the server whose data is here, made with `hookbox token`.
+    #[track_caller]
+    pub(crate) fn token(&self, arguments: &[&str]) -> String {
+        let folders = [self.data(), self.path().join("hookbox-data")];
+        let data = folders.iter().find(|folder| folder.join("jwt-secret").exists()).unwrap_or(&folders[0]);
+        let mut command = self.command(&["token"]);
+        command.args(arguments).env("HOOKBOX_SERVER__DATA", data);
+        run(command).exits(0).stdout.trim_end().to_owned()
     }
 
     /// Starts a server and waits until it is ready.
@@ -215,7 +225,8 @@ pub(crate) struct Server {
     url: String,
     output: Arc<Lines>,
     log: Arc<Lines>,
-    _site: Site,
+    site: Site,
+    operator: OnceLock<String>,
 }
 
 impl Server {
@@ -229,7 +240,7 @@ impl Server {
             lines.iter().find_map(|line| line.strip_prefix(ready).map(str::to_owned))
         });
         let url = url.unwrap_or_else(|| panic!("the server did not become ready:\n{}", log.text()));
-        Self { process, url, output, log, _site: site }
+        Self { process, url, output, log, site, operator: OnceLock::new() }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -237,7 +248,17 @@ impl Server {
         &self.url
     }
 
-    /// One request.
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// What an operator sends as `Authorization`.
+    pub(crate) fn operator(&self) -> &str {
+        self.operator.get_or_init(|| format!("JWT {}", self.site.token(&["--user", "operator", "--staff"])))
+    }
+
+    /// One request; to hooks as an operator, unless it has an `authorization` of its own.
     #[track_caller]
     pub(crate) fn send(
         &self,
@@ -247,7 +268,12 @@ impl Server {
         body: impl AsRef<[u8]>,
     ) -> Answer {
         let url = format!("{}{path}", self.url);
-        http::send(method, &url, headers, body.as_ref())
+        let mut headers = headers.to_vec();
+        let own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        if path.starts_with("/hooks") && !own {
+            headers.push(("authorization", self.operator()));
+        }
+        http::send(method, &url, &headers, body.as_ref())
             .unwrap_or_else(|error| panic!("{method} {path}: {error}\n{}", self.log()))
     }
 
@@ -270,8 +296,10 @@ impl Server {
         kwargs: &Value,
     ) -> thread::JoinHandle<Result<Answer, ureq::Error>> {
         let (url, body) = (format!("{}/hooks/filters/{filter_type}", self.url), kwargs.to_string());
+        let operator = self.operator().to_owned();
         thread::spawn(move || {
-            http::send("POST", &url, &[("content-type", "application/json")], body.as_bytes())
+            let headers = [("content-type", "application/json"), ("authorization", operator.as_str())];
+            http::send("POST", &url, &headers, body.as_bytes())
         })
     }
 

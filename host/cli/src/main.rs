@@ -75,6 +75,13 @@ enum Command {
     Hooks(commands::hooks::Hooks),
     /// Say whether a component fits the contract, and what to do when it does not
     Check(commands::check::Check),
+    /// Make a token for calling the server
+    Token(commands::token::Token),
+    /// The database: migrate it, back it up, check it
+    #[command(subcommand)]
+    Db(commands::db::Db),
+    /// Say whether the configuration, the database, the keys and the plugins are ready to serve
+    CheckInstall(commands::check_install::CheckInstall),
     /// Write the WIT packages that plugins are built against
     Wit(commands::wit::Wit),
 }
@@ -111,6 +118,9 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Event(event) => event.execute(&config(global)?, global.json),
         Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
         Command::Check(check) => runtime.block_on(check.execute(global.json)),
+        Command::Token(token) => token.execute(&config(global)?, global.json),
+        Command::Db(db) => db.execute(&config(global)?, global.json),
+        Command::CheckInstall(check) => runtime.block_on(check.execute(config(global)?, global.json)),
         Command::Wit(wit) => wit.execute(),
     }
 }

@@ -5,19 +5,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, Uri};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
+use hookbox_archive::Archive;
 use hookbox_plugins::Generation;
 use hookbox_sandbox::Sandbox;
+use hookbox_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::config::ServerTable;
+use crate::auth::{AuthError, Authenticator};
+use crate::config::Config;
+use crate::cors::Cors;
+use crate::identity::{self, Contradictions};
 use crate::inbox::Inbox;
 use crate::problem::Problem;
-use crate::{events, filters, health, hooks, telemetry};
+use crate::throttle::Throttle;
+use crate::{archive, events, filters, health, hooks, telemetry};
+
+/// The most bytes of `usize`'s range that a configured size is.
+fn bytes(size: bytesize::ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+/// The app cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The keys that tokens are checked with.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// An origin that is none.
+    #[error("cors.origins: {0}")]
+    Cors(String),
+}
 
 /// What all requests share.
 pub struct App {
@@ -25,21 +48,42 @@ pub struct App {
     pub(crate) sandbox: Sandbox,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) inbox: Inbox,
+    pub(crate) store: Store,
+    pub(crate) archive: Archive,
+    pub(crate) auth: Authenticator,
+    pub(crate) throttle: Throttle,
+    pub(crate) cors: Cors,
+    pub(crate) contradictions: Contradictions,
+    /// The most bytes of an archive request's body.
+    pub(crate) archive_body: u64,
     stopping: AtomicBool,
     body_bytes: usize,
 }
 
 impl App {
     /// An app without plugins: it answers `/healthz`, and 503 to calls until [`App::go_live`].
-    pub fn new(sandbox: Sandbox, server: &ServerTable) -> Arc<Self> {
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// [`AppError`]: the keys, or what is no origin.
+    pub fn new(sandbox: Sandbox, store: Store, config: &Config) -> Result<Arc<Self>, AppError> {
+        let cors = Cors::new(&config.cors).map_err(AppError::Cors)?;
+        let mut auth = Authenticator::new(&config.auth, &config.folder, &config.server.data)?;
+        auth.trust_origins(config.cors.origins.clone())?;
+        Ok(Arc::new(Self {
             generation: ArcSwapOption::empty(),
             sandbox,
             metrics: telemetry::recorder(),
-            inbox: Inbox::new(server.events_in_flight),
+            inbox: Inbox::new(config.server.events_in_flight),
+            archive: Archive::new(store.clone()),
+            store,
+            auth,
+            throttle: Throttle::new(config.archive.rate_limit),
+            cors,
+            contradictions: Contradictions::default(),
+            archive_body: config.archive.body.as_u64(),
             stopping: AtomicBool::new(false),
-            body_bytes: usize::try_from(server.body.as_u64()).unwrap_or(usize::MAX),
-        })
+            body_bytes: bytes(config.server.body),
+        }))
     }
 
     /// Makes a generation the live one. Calls in flight keep theirs.
@@ -67,25 +111,39 @@ impl App {
 
 /// All routes. Needs no socket.
 pub fn router(app: Arc<App>) -> Router {
-    let body_bytes = app.body_bytes;
-    Router::new()
+    let archive_body = DefaultBodyLimit::max(usize::try_from(app.archive_body).unwrap_or(usize::MAX));
+    let archive = Router::new()
+        .route("/sample-plugin", any(archive::handle))
+        .route("/sample-plugin/", any(archive::handle))
+        .route("/sample-plugin/{*rest}", any(archive::handle))
+        .layer(archive_body);
+    let hooks = Router::new()
         .route("/hooks", get(hooks::list))
         .route("/hooks/", get(hooks::list))
         .route("/hooks/{hook_type}", get(hooks::show))
         .route("/hooks/filters/{filter_type}", post(filters::run))
         .route("/hooks/events", post(events::accept))
+        .route_layer(middleware::from_fn_with_state(app.clone(), identity::operators_only));
+    Router::new()
+        .merge(archive)
+        .merge(hooks)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(telemetry::render))
-        .fallback(not_found)
+        .fallback(elsewhere)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(body_bytes))
+        .layer(DefaultBodyLimit::max(app.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app)
 }
 
-async fn not_found(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not-found", format!("nothing is at {}", uri.path()))
+/// A path that no route spells: the archive's, in another spelling, or nobody's.
+async fn elsewhere(state: State<Arc<App>>, request: Request) -> Response {
+    if archive::owns(request.uri().path()) {
+        return archive::handle(state, request).await;
+    }
+    let detail = format!("nothing is at {}", request.uri().path());
+    Problem::new(StatusCode::NOT_FOUND, "not-found", detail).into_response()
 }
 
 async fn method_not_allowed() -> Problem {

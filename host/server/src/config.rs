@@ -12,10 +12,14 @@ use hookbox_hooks::names;
 use hookbox_plugins::{FiltersTable, PluginsTable};
 use serde::Deserialize;
 
+use crate::auth::AuthTable;
+use crate::cors::CorsTable;
+use crate::throttle::Rate;
+
 /// The file that is read when nobody names another.
 pub const DEFAULT_FILE: &str = "hookbox.toml";
 /// Variables that belong to the command and not to the configuration.
-const COMMAND_VARIABLES: &[&str] = &["config", "environment", "log", "guests"];
+const COMMAND_VARIABLES: &[&str] = &["config", "environment", "log", "guests", "token"];
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -23,6 +27,14 @@ const COMMAND_VARIABLES: &[&str] = &["config", "environment", "log", "guests"];
 pub struct Config {
     /// `[server]`.
     pub server: ServerTable,
+    /// `[database]`.
+    pub database: DatabaseTable,
+    /// `[auth]`.
+    pub auth: AuthTable,
+    /// `[archive]`.
+    pub archive: ArchiveTable,
+    /// `[cors]`.
+    pub cors: CorsTable,
     /// `[plugins]`.
     pub plugins: PluginsTable,
     /// `[filters]`.
@@ -61,12 +73,59 @@ impl Default for ServerTable {
     }
 }
 
+/// `[database]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseTable {
+    /// How long a write waits for another process that holds the database. Default 5 seconds.
+    #[serde(with = "humantime_serde")]
+    pub busy_timeout: Duration,
+    /// The most bytes that the database may have; writes beyond are refused. Default: as many as the disk has.
+    pub max_size: Option<ByteSize>,
+}
+
+impl Default for DatabaseTable {
+    fn default() -> Self {
+        Self { busy_timeout: Duration::from_secs(5), max_size: None }
+    }
+}
+
+/// `[archive]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArchiveTable {
+    /// Requests to the archive API that each user may send. Default `60/minute`.
+    pub rate_limit: Rate,
+    /// The most bytes of a request's body to the archive API. Default 10 MiB.
+    pub body: ByteSize,
+}
+
+impl Default for ArchiveTable {
+    fn default() -> Self {
+        let rate_limit = Rate::Limited { requests: 60, window: Duration::from_secs(60) };
+        Self { rate_limit, body: ByteSize::mib(10) }
+    }
+}
+
 /// What is wrong with the configuration; one line a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
+    /// How the database is opened.
+    pub fn database_options(&self) -> hookbox_store::Options {
+        let mut options = hookbox_store::Options::at(self.database_path());
+        options.busy_timeout = self.database.busy_timeout;
+        options.max_size_bytes = self.database.max_size.map(|size| size.as_u64());
+        options
+    }
+
+    /// Where the database is, below the data folder.
+    pub fn database_path(&self) -> PathBuf {
+        self.server.data.join("hookbox.db")
+    }
+
     /// Reads the file (default: `hookbox.toml`, when it is there), the overlay `hookbox.<environment>.toml` beside
     /// it, and `HOOKBOX_…` variables: `HOOKBOX_SERVER__LISTEN` sets `server.listen`.
     ///

@@ -1,20 +1,29 @@
-//! Hookbox over HTTP: filters, events, what is live, health and metrics. [`router`] needs no socket; [`serve`] owns
+//! Hookbox over HTTP: filters, events, the course archive, what is live, health and metrics. [`router`] needs no socket; [`serve`] owns
 //! the server's life. [`Config`] is `hookbox.toml`.
 
 mod app;
+mod archive;
+mod auth;
 mod body;
 mod config;
+mod cors;
 mod events;
 mod filters;
 mod health;
 mod hooks;
+mod identity;
 mod inbox;
 mod path;
 mod problem;
 mod serve;
 mod telemetry;
+mod throttle;
 
-pub use app::{App, router};
-pub use config::{Config, ConfigError, DEFAULT_FILE, ServerTable};
+pub use app::{App, AppError, router};
+pub use auth::{AuthError, AuthTable, Authenticator, TokenRequest};
+pub use config::{ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, ServerTable};
+pub use cors::CorsTable;
 pub use filters::FilterAnswer;
+pub use identity::HOOKS_RUN;
 pub use serve::{ServeError, compile_cache, serve};
+pub use throttle::{BadRate, Rate};

@@ -4,7 +4,10 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hookbox_hooks::Mismatch;
+use hookbox_store::StoreError;
 use serde_json::{Map, Value, json};
+
+use crate::archive::status_of;
 
 /// An error answer.
 #[derive(Debug, Clone)]
@@ -14,12 +17,44 @@ pub(crate) struct Problem {
     detail: String,
     members: Map<String, Value>,
     retry_after_seconds: Option<u32>,
+    challenge: Option<HeaderValue>,
 }
 
 impl Problem {
     /// `code` never changes once published; `detail` is for people.
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: Map::new(), retry_after_seconds: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            members: Map::new(),
+            retry_after_seconds: None,
+            challenge: None,
+        }
+    }
+
+    /// 401 with what to log in with.
+    pub(crate) fn unauthenticated(reason: &str, challenge: HeaderValue) -> Self {
+        let detail = format!(
+            "{reason} Send Authorization: JWT TOKEN; `hookbox token --user NAME --staff` makes one on the server"
+        );
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail);
+        Self { challenge: Some(challenge), ..problem }
+    }
+
+    /// 403: logged in, and not as somebody who may do this.
+    pub(crate) fn forbidden() -> Self {
+        let detail = "this is for staff, superusers, and tokens with the scope hooks:run";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// A store that cannot do its part.
+    pub(crate) fn store(error: &StoreError) -> Self {
+        let mut problem = Self::new(status_of(error), error.code(), error.to_string());
+        if matches!(error, StoreError::Busy | StoreError::Overloaded) {
+            problem.retry_after_seconds = Some(1);
+        }
+        problem
     }
 
     /// A value that does not fit the contract: 422 with the place.
@@ -62,6 +97,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

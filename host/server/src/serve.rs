@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use hookbox_plugins::{LoadError, Recipe, Sample};
 use hookbox_sandbox::{Sandbox, SandboxError};
+use hookbox_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::app::{App, router};
+use crate::app::{App, AppError, router};
 use crate::config::Config;
 use crate::telemetry;
 
@@ -24,6 +25,12 @@ pub enum ServeError {
         /// Why.
         reason: std::io::Error,
     },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The configuration's keys or origins cannot be used.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The sandbox cannot be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -66,13 +73,18 @@ pub async fn serve(
         TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
     let address = listener.local_addr().map_err(ServeError::Io)?;
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "other machines can reach this address, and anyone who does may call every hook");
+        tracing::warn!(%address, "other machines can reach this address: put a proxy with TLS in front");
     }
     // The recorder comes before anything that counts.
     let upkeep = tokio::spawn(telemetry::upkeep(telemetry::recorder()));
     let sandbox = Sandbox::new(Some(compile_cache(&config.server.data)))?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
-    let app = App::new(sandbox.clone(), &config.server);
+    let options = config.database_options();
+    let store = tokio::task::spawn_blocking(move || Store::open(&options)).await.map_err(|error| {
+        // The task ends only by finishing or by a panic of our own.
+        ServeError::Io(std::io::Error::other(error))
+    })??;
+    let app = App::new(sandbox.clone(), store, config)?;
 
     let (stopping, stopped) = watch::channel(false);
     let told = stopped.clone();

@@ -15,6 +15,13 @@ const SECONDS: &[f64] = &[
     0.5, 1.0, 5.0,
 ];
 
+/// Credentials that were looked at, by how it went.
+pub(crate) const AUTHENTICATIONS: &str = "hookbox_authentications_total";
+/// Requests to the archive API, by resource, method and status.
+pub(crate) const ARCHIVE_REQUESTS: &str = "hookbox_archive_requests_total";
+/// How long they took, by resource and method.
+pub(crate) const ARCHIVE_SECONDS: &str = "hookbox_archive_request_seconds";
+
 /// The process's recorder, made at the first call.
 pub(crate) fn recorder() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -39,6 +46,19 @@ fn install() -> PrometheusHandle {
     metrics::describe_counter!(
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
+    );
+    metrics::describe_counter!(
+        AUTHENTICATIONS,
+        "Requests by how their credentials were found: success-auth-header, success-cookie, not-provided, \
+         invalid-token, no-username."
+    );
+    metrics::describe_counter!(
+        ARCHIVE_REQUESTS,
+        "Requests to the archive API by resource, method and status."
+    );
+    metrics::describe_histogram!(
+        ARCHIVE_SECONDS,
+        "Wall-clock seconds of requests to the archive API, by resource and method."
     );
     metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202.");
     metrics::describe_gauge!(

@@ -1,9 +1,11 @@
 //! `hookbox event send`.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use hookbox_hooks::Catalogue;
-use hookbox_server::Config;
+use hookbox_server::{Authenticator, Config, HOOKS_RUN, TokenRequest};
 use serde_json::{Value, json};
 
 use crate::Done;
@@ -37,6 +39,9 @@ pub(crate) struct Send {
     /// The server [default: where the configuration listens]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    /// A token with the scope hooks:run, or of staff [default: made with the secret of the data folder, where it is at hand]
+    #[arg(long, env = "HOOKBOX_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 impl Event {
@@ -64,8 +69,11 @@ impl Send {
         let base = self.url.unwrap_or_else(|| format!("http://{}", config.server.listen));
         let url = format!("{}/hooks/events", base.trim_end_matches('/'));
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let sent =
-            agent.post(&url).header("content-type", "application/cloudevents+json").send(event.to_string());
+        let mut request = agent.post(&url).header("content-type", "application/cloudevents+json");
+        if let Some(token) = self.token.map_or_else(|| own_token(config), |token| Ok(Some(token)))? {
+            request = request.header("authorization", format!("{} {token}", config.auth.header_prefix));
+        }
+        let sent = request.send(event.to_string());
         let mut response = sent.with_context(|| {
             format!("no answer from {url}; is the server running? `hookbox serve` starts it")
         })?;
@@ -88,4 +96,24 @@ impl Send {
         let detail = answer["detail"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
         bail!("{url} answered {status}: {detail}")
     }
+}
+
+/// A token signed with the host's own secret, when this command runs beside it. A question makes no secret.
+fn own_token(config: &Config) -> anyhow::Result<Option<String>> {
+    let auth = &config.auth;
+    let shared = auth.secret.is_some() || auth.secret_file.is_some();
+    if !shared && (auth.jwks.is_some() || !config.server.data.join("jwt-secret").exists()) {
+        return Ok(None);
+    }
+    let authenticator = Authenticator::new(auth, &config.folder, &config.server.data)?;
+    let token = authenticator.sign(&TokenRequest {
+        username: "hookbox-cli".to_owned(),
+        user_id: None,
+        email: None,
+        staff: false,
+        superuser: false,
+        scopes: vec![HOOKS_RUN.to_owned()],
+        ttl: Duration::from_secs(60),
+    })?;
+    Ok(Some(token))
 }

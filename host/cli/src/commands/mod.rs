@@ -1,10 +1,13 @@
 //! One module a command.
 
 pub(crate) mod check;
+pub(crate) mod check_install;
+pub(crate) mod db;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod hooks;
 pub(crate) mod serve;
+pub(crate) mod token;
 pub(crate) mod wit;
 
 use hookbox_plugins::{Generation, LoadError, Recipe};

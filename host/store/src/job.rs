@@ -1,0 +1,136 @@
+//! Jobs: closures on their way to a thread, and what they may do there.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use rusqlite::{Connection, Params, Row};
+use tokio::sync::oneshot;
+
+use crate::error::StoreError;
+
+/// What a job may ask. All answers of one job come from one snapshot.
+pub struct Reads<'c> {
+    pub(crate) connection: &'c Connection,
+}
+
+/// What a job may change, and ask: it sees its own changes.
+pub struct Writes<'c> {
+    reads: Reads<'c>,
+    /// The users whose rows changed, to be forgotten by the cache when the changes are committed.
+    pub(crate) changed_users: RefCell<Vec<i64>>,
+}
+
+impl<'c> Reads<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { connection }
+    }
+
+    /// The first row of a statement that is prepared once a connection.
+    pub(crate) fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        Ok(rows.next()?.map(map).transpose()?)
+    }
+}
+
+impl<'c> Writes<'c> {
+    pub(crate) fn new(connection: &'c Connection) -> Self {
+        Self { reads: Reads::new(connection), changed_users: RefCell::default() }
+    }
+
+    /// Runs a statement that is prepared once a connection; how many rows it changed.
+    pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
+        Ok(self.connection.prepare_cached(sql)?.execute(params)?)
+    }
+}
+
+impl<'c> Deref for Writes<'c> {
+    type Target = Reads<'c>;
+
+    fn deref(&self) -> &Reads<'c> {
+        &self.reads
+    }
+}
+
+/// A job's own answer, or the store's reason why there is none.
+pub(crate) type Answer<T, E> = Result<Result<T, E>, StoreError>;
+
+/// A job for a reader's thread.
+pub(crate) type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
+
+/// A job for the writer's thread.
+pub(crate) trait WriteJob: Send {
+    /// When it was handed in.
+    fn queued(&self) -> Instant;
+    /// Whether nobody waits for its answer any more.
+    fn abandoned(&self) -> bool;
+    /// Does the job; whether its changes are to stay.
+    fn run(&mut self, writes: &Writes<'_>) -> bool;
+    /// Answers with the job's own result, or with the error that befell its transaction.
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// A [`WriteJob`] made of a closure.
+pub(crate) struct Pending<T, E, F> {
+    job: Option<F>,
+    outcome: Answer<T, E>,
+    queued: Instant,
+    answer: oneshot::Sender<Answer<T, E>>,
+}
+
+impl<T, E, F> Pending<T, E, F> {
+    pub(crate) fn new(job: F, answer: oneshot::Sender<Answer<T, E>>) -> Self {
+        let outcome = Err(StoreError::Internal { detail: "the job was not run".to_owned() });
+        Self { job: Some(job), outcome, queued: Instant::now(), answer }
+    }
+}
+
+impl<T, E, F> WriteJob for Pending<T, E, F>
+where
+    T: Send,
+    E: Send,
+    F: FnOnce(&Writes<'_>) -> Result<T, E> + Send,
+{
+    fn queued(&self) -> Instant {
+        self.queued
+    }
+
+    fn abandoned(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn run(&mut self, writes: &Writes<'_>) -> bool {
+        let Some(job) = self.job.take() else { return false };
+        self.outcome = unpanicked(|| job(writes));
+        matches!(self.outcome, Ok(Ok(_)))
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { answer, outcome, .. } = *self;
+        // Nobody may be waiting any more.
+        drop(answer.send(committed.and(outcome)));
+    }
+}
+
+/// Runs a closure; a panic becomes an error, after the panic hook has reported it.
+pub(crate) fn unpanicked<T>(run: impl FnOnce() -> T) -> Result<T, StoreError> {
+    // Nothing of the closure is used after a panic, and the connection is rolled back.
+    catch_unwind(AssertUnwindSafe(run))
+        .map_err(|panic| StoreError::Internal { detail: format!("a job panicked: {}", message(&*panic)) })
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}

@@ -1,0 +1,33 @@
+//! What the host remembers, in one SQLite file. rusqlite is named here and nowhere else.
+//!
+//! [`Store::open`] brings the file's schema up to date and starts one writer thread and some reader threads, each with a
+//! connection of its own. A job is a closure: [`Store::read`] runs it against one consistent snapshot, [`Store::write`]
+//! in a transaction that is on the disk before the answer comes. Jobs that wait together are committed together, because
+//! the commit is what costs; each still stands or falls alone.
+//!
+//! [`Reads`] and [`Writes`] are what a job may do. Their methods, and all SQL, live in one module per family of tables.
+//! [`migrate`], [`check`] and [`backup`] work on a file, whether or not a server has it open.
+
+mod archive;
+mod cache;
+mod connection;
+mod error;
+mod job;
+mod maintenance;
+mod options;
+mod readers;
+mod schema;
+mod store;
+mod time;
+mod users;
+mod writer;
+
+pub use archive::{Column, Filter, NewStatus, Order, Status};
+pub use error::{OpenError, StoreError};
+pub use job::{Reads, Writes};
+pub use maintenance::{BackupReport, CheckReport, backup, check, migrate};
+pub use options::Options;
+pub use schema::{Migrated, SCHEMA_VERSION};
+pub use store::Store;
+pub use time::Timestamp;
+pub use users::{NewUser, User};
