@@ -5,21 +5,32 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may stop at once")]
 
+mod a_bad_rate_origin_or_key_is_explained;
+mod a_database_in_trouble_is_explained;
 mod a_failing_step_is_skipped_or_named;
 mod a_runaway_plugin_stops_nobody_else;
+mod acknowledged_rows_survive_a_kill;
 mod bad_configuration_is_explained;
 mod bad_input_is_explained;
 mod check_says_what_to_do;
 mod commands_answer_without_a_server;
+mod commands_keep_the_database;
 mod compiled_components_are_kept;
 mod configuration_comes_in_layers;
 mod events_reach_their_receivers;
 mod instances_are_kept_apart;
+mod limits_of_the_archive_api;
 mod metrics_tell_what_plugins_cost;
+mod operators_need_a_token;
 mod operators_see_what_is_live;
+mod pages_on_other_origins_may_call;
 mod passwords_reach_no_step;
 mod pipelines_run_as_configured;
 mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;
 mod the_archive_api_answers_as_the_django_plugin;
+mod the_archive_follows_its_rules;
+mod the_sample_plugins_scenarios_hold;
+mod tokens_stay_out_of_the_log;
+mod two_identical_creates_race;

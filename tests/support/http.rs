@@ -52,7 +52,7 @@ pub(crate) fn send(
         .build()
         .into();
     let method: Method = method.parse().unwrap();
-    let has_body = method == Method::POST || method == Method::PUT;
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);

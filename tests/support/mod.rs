@@ -1,7 +1,9 @@
-//! What the promises share: hooks and values, a site, a server, HTTP, guests.
+//! What the promises share: hooks and values, a site, a server, HTTP, guests, people and their tokens.
 
+pub(crate) mod archive;
 pub(crate) mod guest;
 pub(crate) mod http;
+pub(crate) mod jwt;
 pub(crate) mod raw;
 pub(crate) mod site;
 

@@ -361,9 +361,28 @@ impl Server {
 
     /// Asks the server to stop, as an init system does.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends the server a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.0.id().to_string();
-        let killed = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
+        let killed = Command::new("sh").args(["-c", "kill -\"$1\" \"$2\"", "sh", name, &id]).status();
         assert!(killed.unwrap().success());
+    }
+
+    /// Stops the server, and waits until it has moved everything into its files.
+    #[track_caller]
+    pub(crate) fn stop(self) -> String {
+        self.terminate();
+        let (code, log) = self.ended();
+        assert_eq!(code, Some(0), "{log}");
+        log
+    }
+
+    /// Ends the server as a power cut does, `kill -9`: nothing of it runs after this.
+    pub(crate) fn kill(self) {
+        drop(self);
     }
 
     /// Waits until the server has ended; answers with its exit code and its log.

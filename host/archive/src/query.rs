@@ -122,15 +122,40 @@ pub fn pages(count: u64, size: u32) -> u64 {
     count.div_ceil(u64::from(size.max(1))).max(1)
 }
 
-/// Reads `page`, from 1 to `pages`.
-///
-/// # Errors
-/// [`Refusal::InvalidPage`].
-pub fn page(params: &Params, pages: u64) -> Result<u64, Refusal> {
-    let number = match params.filled("page") {
-        None => return Ok(1),
-        Some("last") => return Ok(pages),
-        Some(text) => python::int(text).and_then(Int::fits).ok_or(Refusal::InvalidPage)?,
-    };
-    u64::try_from(number).ok().filter(|number| (1..=pages).contains(number)).ok_or(Refusal::InvalidPage)
+/// The page that a query asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The page with this number.
+    Number(u64),
+    /// `last`.
+    Last,
+    /// Something that is no page.
+    Nothing,
+}
+
+impl Wanted {
+    /// Reads `page`; the first one when it is absent or empty.
+    pub fn read(params: &Params) -> Self {
+        match params.filled("page") {
+            None => Self::Number(1),
+            Some("last") => Self::Last,
+            Some(text) => {
+                let number =
+                    python::int(text).and_then(Int::fits).and_then(|number| u64::try_from(number).ok());
+                number.map_or(Self::Nothing, Self::Number)
+            }
+        }
+    }
+
+    /// Its number among so many pages.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidPage`].
+    pub fn among(self, pages: u64) -> Result<u64, Refusal> {
+        match self {
+            Self::Last => Ok(pages),
+            Self::Number(number) if (1..=pages).contains(&number) => Ok(number),
+            Self::Number(_) | Self::Nothing => Err(Refusal::InvalidPage),
+        }
+    }
 }

@@ -60,17 +60,18 @@ impl Archive {
     ///
     /// # Errors
     /// [`Refusal`]: a filter, the page, or the store.
-    pub async fn list(&self, caller: Caller, params: Params) -> Result<Page, Refusal> {
-        let filters = Filters::read(&params)?;
+    pub async fn list(&self, caller: Caller, params: &Params) -> Result<Page, Refusal> {
+        let filters = Filters::read(params)?;
+        let (size, order) = (query::page_size(params), query::order(params));
+        let wanted = query::Wanted::read(params);
         self.store
             .read(move |reads| {
                 let filter = filters.settle(caller.owner(), |id| reads.user_exists(id))?;
-                let size = query::page_size(&params);
                 let count = reads.count_statuses(&filter)?;
                 let pages = query::pages(count, size);
-                let number = query::page(&params, pages)?;
+                let number = wanted.among(pages)?;
                 let offset = (number - 1) * u64::from(size);
-                let rows = reads.statuses(&filter, &query::order(&params), offset, size)?;
+                let rows = reads.statuses(&filter, &order, offset, size)?;
                 Ok(Page { count, number, pages, rows: rows.into_iter().map(Row::from).collect() })
             })
             .await

@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use hookbox_server::Config;
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Runs Open edX filters and event receivers as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -133,10 +135,16 @@ fn start_log(global: &Global, serving: bool) -> anyhow::Result<()> {
     let default = if serving { "info" } else { "warn" };
     let text = global.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(text).map_err(|error| anyhow::anyhow!("--log {text:?}: {error}"))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match global.log_format {
-        LogFormat::Text => subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => subscriber.json().init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match global.log_format {
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry().with(filter).with(filter_fn(holds_no_token)).with(lines).init();
     Ok(())
+}
+
+/// The client's trace has every byte that it sends, also a token.
+fn holds_no_token(metadata: &Metadata<'_>) -> bool {
+    !(metadata.target().starts_with("ureq") && *metadata.level() == Level::TRACE)
 }

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::cors::Cors;
 use crate::identity::{self, Contradictions};
 use crate::inbox::Inbox;
+use crate::openapi::{self, Published};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 use crate::{archive, events, filters, health, hooks, telemetry};
@@ -54,6 +55,7 @@ pub struct App {
     pub(crate) throttle: Throttle,
     pub(crate) cors: Cors,
     pub(crate) contradictions: Contradictions,
+    pub(crate) published: Published,
     /// The most bytes of an archive request's body.
     pub(crate) archive_body: u64,
     stopping: AtomicBool,
@@ -80,6 +82,7 @@ impl App {
             throttle: Throttle::new(config.archive.rate_limit),
             cors,
             contradictions: Contradictions::default(),
+            published: Published::new(config),
             archive_body: config.archive.body.as_u64(),
             stopping: AtomicBool::new(false),
             body_bytes: bytes(config.server.body),
@@ -130,6 +133,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(telemetry::render))
+        .route(openapi::OPENAPI, get(openapi::document))
+        .route(openapi::DOCS, get(openapi::page))
         .fallback(elsewhere)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(app.body_bytes))

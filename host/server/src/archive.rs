@@ -3,14 +3,18 @@
 //! Each request goes through the same checks in the same order as there: negotiation, authentication, permission,
 //! throttle, method, query and row, body, rules. The rules are `hookbox_archive`'s; this is only their HTTP.
 
+mod charset;
 mod content;
-mod fault;
+pub(crate) mod fault;
+mod form;
 mod links;
 mod media;
-mod metadata;
-mod route;
+pub(crate) mod metadata;
+mod multipart;
+pub(crate) mod route;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body as HttpBody, Bytes};
@@ -19,16 +23,18 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use hookbox_archive::body::Body;
 use hookbox_archive::draft::Write;
 use hookbox_archive::query::Params;
 use hookbox_archive::{Caller, Row};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::auth;
+use crate::openapi::schemas;
 use crate::telemetry::{ARCHIVE_REQUESTS, ARCHIVE_SECONDS};
+use content::Content;
 use fault::Fault;
 use media::Layout;
 use route::{BASE, Resource, Route, STATUSES, route};
@@ -37,30 +43,65 @@ pub(crate) use fault::status_of;
 
 /// Whether a path belongs to this API's prefix, also one that names nothing in it.
 pub(crate) fn owns(path: &str) -> bool {
-    links::decoded(path).starts_with("/sample-plugin/")
+    let path = links::decoded(path).to_ascii_lowercase();
+    let path = path.trim_start_matches('/');
+    path == "sample-plugin" || path.starts_with("sample-plugin/")
 }
 
 /// Answers any request below the API's prefix.
 pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
-    if let Some(preflight) = app.cors.preflight(request.method(), request.headers()) {
+    let (mut parts, body) = request.into_parts();
+    // WSGI servers hand on methods in capitals, and browsers send `patch` as a page spells it.
+    if let Ok(method) = Method::from_bytes(parts.method.as_str().to_ascii_uppercase().as_bytes()) {
+        parts.method = method;
+    }
+    if let Some(preflight) = app.cors.preflight(&parts.method, &parts.headers) {
         return preflight;
     }
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let path = links::decoded(request.uri().path());
-    let mut response = match route(&path) {
-        Route::Nothing => page(StatusCode::NOT_FOUND, "Not Found"),
-        Route::AppendSlash => redirect(&links::with_slash(&path, request.uri())),
-        Route::To { resource, suffix } => {
-            let (parts, body) = request.into_parts();
-            let asked = Asked { app: &app, path: &path, resource: &resource, suffix, parts: &parts };
-            let started = Instant::now();
-            let response = asked.answer(body).await;
-            count(&resource, &parts.method, response.status(), started.elapsed());
-            response
-        }
-    };
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let mut response = respond(&app, &parts, body).await;
     app.cors.allow(origin.as_ref(), response.headers_mut());
     response
+}
+
+async fn respond(app: &App, parts: &Parts, body: HttpBody) -> Response {
+    let base = match links::base(parts) {
+        Ok(base) => base,
+        Err(fault) => return bad_request(&fault),
+    };
+    let path = links::decoded(parts.uri.path());
+    let (resource, suffix) = match route(&path) {
+        Route::Nothing => {
+            let text = format!("Nothing is at this path. The API begins at <a href=\"{BASE}\">{BASE}</a>.");
+            return page(StatusCode::NOT_FOUND, "Not Found", &text);
+        }
+        Route::AppendSlash => return redirect(&links::with_slash(&path, &parts.uri)),
+        Route::To { resource, suffix } => (resource, suffix),
+    };
+    let params = match links::params(&parts.uri) {
+        Ok(params) => params,
+        Err(fault) if suffix.as_deref().is_none_or(|suffix| suffix == "json") => return bad_request(&fault),
+        Err(_) => Params::default(),
+    };
+    let started = Instant::now();
+    let asked = Asked {
+        app,
+        base: &base,
+        path: &path,
+        resource: &resource,
+        suffix,
+        params: &params,
+        parts,
+        cookies_counted: AtomicBool::new(false),
+    };
+    let response = asked.answer(Sent::Unread(body)).await;
+    count(&resource, &parts.method, response.status(), started.elapsed());
+    response
+}
+
+fn bad_request(fault: &Fault) -> Response {
+    let detail = fault.body()["detail"].as_str().unwrap_or_default().to_owned();
+    page(StatusCode::BAD_REQUEST, "Bad Request", &detail)
 }
 
 /// Counts a request. Methods that nobody takes share a name.
@@ -86,11 +127,12 @@ fn count(resource: &Resource, method: &Method, status: StatusCode, took: Duratio
     metrics::histogram!(ARCHIVE_SECONDS, "resource" => resource, "method" => method).record(took);
 }
 
-/// An answer in HTML, for people who mistyped a path.
-fn page(status: StatusCode, title: &str) -> Response {
+/// An answer in HTML, for people who mistyped something, and where Django answers before the REST framework does. The
+/// text is ours, never the request's.
+fn page(status: StatusCode, title: &str, text: &str) -> Response {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><title>{title}</title></head><body><h1>{title}</h1>\
-         <p>Nothing is at this path. The API begins at <a href=\"{BASE}\">{BASE}</a>.</p></body></html>\n"
+         <p>{text}</p></body></html>\n"
     );
     let mut response = Response::new(HttpBody::from(html));
     *response.status_mut() = status;
@@ -114,10 +156,20 @@ fn redirect(location: &str) -> Response {
 /// What one request asks for.
 struct Asked<'a> {
     app: &'a App,
+    base: &'a str,
     path: &'a str,
     resource: &'a Resource,
     suffix: Option<String>,
+    params: &'a Params,
     parts: &'a Parts,
+    /// Whether cookies, or that there were none, decided who asks.
+    cookies_counted: AtomicBool,
+}
+
+/// A request's content, read when it is needed.
+enum Sent {
+    Unread(HttpBody),
+    Read(Result<Content, Fault>),
 }
 
 /// An answer before it has its common headers.
@@ -132,23 +184,33 @@ impl Answer {
     }
 }
 
-/// The list's body, keys in this order.
-#[derive(Serialize)]
-struct ListBody<'a> {
-    count: u64,
-    next: Option<String>,
-    previous: Option<String>,
-    results: &'a [Row],
+/// One page of a list.
+// Keys in this order.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ArchiveStatusPage)]
+pub(crate) struct ListBody<'a> {
+    /// Rows on all pages together.
+    pub(crate) count: u64,
+    /// The next page's address; `null` on the last one.
+    #[schema(required = true, format = "uri")]
+    pub(crate) next: Option<String>,
+    /// The previous page's address; `null` on the first one.
+    #[schema(required = true, format = "uri")]
+    pub(crate) previous: Option<String>,
+    /// This page's rows.
+    #[schema(value_type = Vec<schemas::ArchiveStatus>)]
+    pub(crate) results: &'a [Row],
 }
 
 impl Asked<'_> {
-    async fn answer(&self, body: HttpBody) -> Response {
+    async fn answer(&self, sent: Sent) -> Response {
         let layout = match self.negotiated() {
             Ok(layout) => layout,
             Err(fault) => return self.finish(self.refused(&fault, Layout::default()), Some(&fault)),
         };
-        match self.checked(layout, body).await {
+        match self.checked(layout, sent).await {
             Ok(answer) => self.finish(answer, None),
+            Err(fault @ Fault::BadRequest(_)) => bad_request(&fault),
             Err(fault) => self.finish(self.refused(&fault, layout), Some(&fault)),
         }
     }
@@ -162,16 +224,14 @@ impl Asked<'_> {
     }
 
     /// The checks in their order, then the resource.
-    async fn checked(&self, layout: Layout, body: HttpBody) -> Result<Answer, Fault> {
-        let params = links::params(&self.parts.uri)?;
-        let base = links::base(self.parts)?;
-        let claims = self.app.authenticate(&self.parts.method, &self.parts.headers);
+    async fn checked(&self, layout: Layout, sent: Sent) -> Result<Answer, Fault> {
+        let (claims, sent) = self.authenticated(sent).await;
         let method = match self.parts.method.clone() {
             Method::HEAD => Method::GET,
             other => other,
         };
         if *self.resource == Resource::Root {
-            return self.root(claims, &method, layout, &base);
+            return self.root(claims, &method, layout);
         }
         let claims = claims.map_err(Fault::Unauthenticated)?;
         let user = self.app.user_of(&claims).await?;
@@ -181,29 +241,49 @@ impl Asked<'_> {
         self.app.throttle.admit(user.id).map_err(|seconds| Fault::Throttled { seconds })?;
         let caller = Caller::from(&*user);
         match (self.resource, method) {
-            (Resource::List, Method::GET) => self.list(caller, params, layout, &base).await,
-            (Resource::List, Method::POST) => self.create(caller, layout, body).await,
+            (Resource::List, Method::GET) => self.list(caller, layout).await,
+            (Resource::List, Method::POST) => self.create(caller, layout, sent).await,
             (Resource::List, Method::OPTIONS) => Ok(self.options(true, layout)),
             (Resource::Detail(id), Method::GET) => {
-                let row = self.app.archive.retrieve(caller, id, &params).await?;
+                let row = self.app.archive.retrieve(caller, id, self.params).await?;
                 Ok(Answer::json(StatusCode::OK, layout, &row))
             }
             (Resource::Detail(id), Method::PUT) => {
-                self.update(caller, id, &params, Write::Replace, layout, body).await
+                self.update(caller, id, Write::Replace, layout, sent).await
             }
-            (Resource::Detail(id), Method::PATCH) => {
-                self.update(caller, id, &params, Write::Patch, layout, body).await
-            }
+            (Resource::Detail(id), Method::PATCH) => self.update(caller, id, Write::Patch, layout, sent).await,
             (Resource::Detail(id), Method::DELETE) => {
-                self.app.archive.delete(caller, id, &params).await?;
+                self.app.archive.delete(caller, id, self.params).await?;
                 Ok(Answer { status: StatusCode::NO_CONTENT, body: None })
             }
             (Resource::Detail(id), Method::OPTIONS) => {
-                let writable = self.app.archive.retrieve(caller, id, &params).await.is_ok();
+                let writable = self.app.archive.retrieve(caller, id, self.params).await.is_ok();
                 Ok(self.options(writable, layout))
             }
             _ => Err(Fault::Method(self.parts.method.clone())),
         }
+    }
+
+    /// Who asks. A POST with cookies is read first: its form may hold the CSRF token, and one that cannot be read is
+    /// taken for no login at all, as in Django.
+    async fn authenticated(&self, sent: Sent) -> (Result<auth::Claims, auth::Refusal>, Sent) {
+        let Parts { method, headers, .. } = self.parts;
+        let by_form = *method == Method::POST
+            && *self.resource != Resource::Root
+            && headers.contains_key(header::COOKIE);
+        let sent = if by_form { Sent::Read(self.content(sent).await) } else { sent };
+        let form_token = match &sent {
+            Sent::Read(Ok(content)) => content.csrf_token.as_deref(),
+            _ => None,
+        };
+        let mut claims = self.app.authenticate(method, headers, form_token);
+        let by_cookie = matches!(&claims, Ok(claims) if claims.source == auth::Source::Cookie);
+        if by_cookie && matches!(sent, Sent::Read(Err(_))) {
+            claims = Err(auth::Refusal::NotProvided);
+        }
+        let counted = by_cookie || matches!(claims, Err(auth::Refusal::NotProvided));
+        self.cookies_counted.store(counted, Ordering::Relaxed);
+        (claims, sent)
     }
 
     fn root(
@@ -211,7 +291,6 @@ impl Asked<'_> {
         claims: Result<auth::Claims, auth::Refusal>,
         method: &Method,
         layout: Layout,
-        base: &str,
     ) -> Result<Answer, Fault> {
         match claims {
             // No login is needed; one that is no good is still refused.
@@ -222,7 +301,7 @@ impl Asked<'_> {
         match *method {
             Method::GET => {
                 let end = if self.suffix.is_some() { ".json" } else { "/" };
-                let link = format!("{base}{BASE}{STATUSES}{end}");
+                let link = format!("{}{BASE}{STATUSES}{end}", self.base);
                 Ok(Answer::json(StatusCode::OK, layout, &json!({STATUSES: link})))
             }
             Method::OPTIONS => Ok(self.options(false, layout)),
@@ -230,15 +309,9 @@ impl Asked<'_> {
         }
     }
 
-    async fn list(
-        &self,
-        caller: Caller,
-        params: Params,
-        layout: Layout,
-        base: &str,
-    ) -> Result<Answer, Fault> {
-        let page = self.app.archive.list(caller, params.clone()).await?;
-        let link = |number: u64| links::to_page(base, self.path, &params, number);
+    async fn list(&self, caller: Caller, layout: Layout) -> Result<Answer, Fault> {
+        let page = self.app.archive.list(caller, self.params).await?;
+        let link = |number: u64| links::to_page(self.base, self.path, self.params, number);
         let body = ListBody {
             count: page.count,
             next: (page.number < page.pages).then(|| link(page.number + 1)),
@@ -248,9 +321,9 @@ impl Asked<'_> {
         Ok(Answer::json(StatusCode::OK, layout, &body))
     }
 
-    async fn create(&self, caller: Caller, layout: Layout, body: HttpBody) -> Result<Answer, Fault> {
-        let body = self.content(body).await?;
-        let row = self.app.archive.create(caller, &body).await?;
+    async fn create(&self, caller: Caller, layout: Layout, sent: Sent) -> Result<Answer, Fault> {
+        let content = self.content(sent).await?;
+        let row = self.app.archive.create(caller, &content.body).await?;
         Ok(Answer::json(StatusCode::CREATED, layout, &row))
     }
 
@@ -258,20 +331,19 @@ impl Asked<'_> {
         &self,
         caller: Caller,
         id: &str,
-        params: &Params,
         write: Write,
         layout: Layout,
-        body: HttpBody,
+        sent: Sent,
     ) -> Result<Answer, Fault> {
-        let body = match self.content(body).await {
-            Ok(body) => body,
+        let content = match self.content(sent).await {
+            Ok(content) => content,
             Err(fault) => {
                 // A row that is not there is said before a body that cannot be read.
-                self.app.archive.retrieve(caller, id, params).await?;
+                self.app.archive.retrieve(caller, id, self.params).await?;
                 return Err(fault);
             }
         };
-        let row = self.app.archive.update(caller, id, params, &body, write).await?;
+        let row = self.app.archive.update(caller, id, self.params, &content.body, write).await?;
         Ok(Answer::json(StatusCode::OK, layout, &row))
     }
 
@@ -279,7 +351,11 @@ impl Asked<'_> {
         Answer::json(StatusCode::OK, layout, &metadata::of(self.resource, writable))
     }
 
-    async fn content(&self, body: HttpBody) -> Result<Body, Fault> {
+    async fn content(&self, sent: Sent) -> Result<Content, Fault> {
+        let body = match sent {
+            Sent::Read(content) => return content,
+            Sent::Unread(body) => body,
+        };
         let mut request = Request::new(body);
         request.extensions_mut().clone_from(&self.parts.extensions);
         let bytes = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection {
@@ -288,7 +364,7 @@ impl Asked<'_> {
             }
             other => Fault::Malformed(other.body_text()),
         })?;
-        content::read(&self.parts.headers, bytes).await
+        content::read(&self.parts.headers, &bytes)
     }
 
     fn refused(&self, fault: &Fault, layout: Layout) -> Answer {
@@ -317,21 +393,10 @@ impl Asked<'_> {
         if has_body {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let by_cookie = matches!(fault, Some(Fault::Unauthenticated(auth::Refusal::NotProvided)));
-        if by_cookie || self.anonymous_root(answer.status) {
+        if self.cookies_counted.load(Ordering::Relaxed) {
             headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
         }
         response
-    }
-
-    /// Whether this is the root's answer to somebody who showed nothing.
-    fn anonymous_root(&self, status: StatusCode) -> bool {
-        *self.resource == Resource::Root
-            && status != StatusCode::NOT_ACCEPTABLE
-            && matches!(
-                self.app.auth.authenticate(&self.parts.method, &self.parts.headers),
-                Err(auth::Refusal::NotProvided)
-            )
     }
 }
 

@@ -28,7 +28,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 pub(crate) use claims::Claims;
 pub(crate) use credentials::Source;
 pub use error::AuthError;
-pub(crate) use refusal::Refusal;
+pub(crate) use refusal::{Reason, Refusal};
 pub use sign::TokenRequest;
 pub use table::AuthTable;
 
@@ -99,15 +99,31 @@ impl Authenticator {
     ///
     /// A token in the header is final, good or bad. Anything wrong with one in cookies, a missing CSRF token
     /// included, counts as no credentials, as upstream's forgiving authentication has it. A header that repeats the
-    /// cookies' token counts as cookies.
+    /// cookies' token counts as cookies. `form_token` is the `csrfmiddlewaretoken` of a form that was sent with POST.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub(crate) fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<Claims, Refusal> {
-        self.authenticate_at(method, headers, seconds_now())
+    pub(crate) fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        form_token: Option<&str>,
+    ) -> Result<Claims, Refusal> {
+        self.check_at(method, headers, form_token, seconds_now())
     }
 
+    #[cfg(test)]
     fn authenticate_at(&self, method: &Method, headers: &HeaderMap, now: u64) -> Result<Claims, Refusal> {
+        self.check_at(method, headers, None, now)
+    }
+
+    fn check_at(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        form_token: Option<&str>,
+        now: u64,
+    ) -> Result<Claims, Refusal> {
         let cookies = Cookies::of(headers);
         let presented = self.places.find(headers, &cookies).ok_or(Refusal::NotProvided)?;
         let claims = token::open(&presented.token, &self.keys)
@@ -116,7 +132,7 @@ impl Authenticator {
         let allowed = match presented.source {
             Source::Header => claims,
             Source::Cookie => claims.and_then(|claims| {
-                self.csrf.check(method, headers, &cookies)?;
+                self.csrf.check(method, headers, &cookies, form_token)?;
                 Ok(claims)
             }),
         };

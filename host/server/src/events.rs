@@ -11,23 +11,35 @@ use hookbox_hooks::{Mismatch, ReceivedEvent};
 use hookbox_plugins::Generation;
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, check_depth};
 use crate::filters::unknown;
 use crate::problem::Problem;
 
-/// One accepted event in the answer.
-#[derive(Debug, Serialize)]
-struct Accepted {
+/// The events that were taken, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventsAccepted {
+    /// One entry an event.
+    pub(crate) accepted: Vec<Accepted>,
+}
+
+/// One event that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AcceptedEvent)]
+pub(crate) struct Accepted {
     /// The event's id as receivers see it.
-    id: String,
+    pub(crate) id: String,
     /// The id it was sent with, where that is no UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ce_id: Option<serde_json::Value>,
+    #[schema(value_type = String, required = false)]
+    pub(crate) ce_id: Option<serde_json::Value>,
+    /// The event's type.
     #[serde(rename = "type")]
-    event_type: String,
-    receivers: usize,
+    pub(crate) event_type: String,
+    /// How many receivers it has.
+    pub(crate) receivers: usize,
 }
 
 pub(crate) async fn accept(
@@ -58,7 +70,7 @@ pub(crate) async fn accept(
             "too many events wait for their receivers; send this one again later",
         )
     })?;
-    Ok((StatusCode::ACCEPTED, Json(serde_json::json!({ "accepted": accepted }))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(EventsAccepted { accepted })).into_response())
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem> {

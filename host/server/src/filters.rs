@@ -10,20 +10,31 @@ use hookbox_plugins::{FilterError, FilterRun, Outcome, StepFailure};
 use hookbox_sandbox::CallFailure;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::JsonObject;
+use crate::openapi::schemas;
 use crate::path::HookType;
 use crate::problem::Problem;
 
-/// A pipeline's answer as JSON.
-#[derive(Debug, Serialize)]
+/// What came of a pipeline.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FilterAnswer {
+    /// How the pipeline ended.
+    #[schema(value_type = schemas::FilterOutcome)]
     outcome: &'static str,
+    /// The arguments as the steps left them; of a halted pipeline, as they were before the step that halted it.
+    /// Absent when a step raised.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
     kwargs: Option<Map<String, Value>>,
+    /// What was raised, when a step raised.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schemas::FilterExceptionView, required = false)]
     exception: Option<Value>,
+    /// What each step did, in their order.
+    #[schema(value_type = Vec<schemas::StepReport>)]
     steps: Vec<hookbox_plugins::StepReport>,
 }
 
@@ -54,7 +65,7 @@ pub(crate) async fn run(
     }
 }
 
-fn refused(error: FilterError) -> Problem {
+pub(crate) fn refused(error: FilterError) -> Problem {
     let detail = error.to_string();
     match error {
         FilterError::Arguments(mismatch) => Problem::mismatch("argument", &mismatch),

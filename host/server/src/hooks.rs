@@ -7,28 +7,39 @@ use axum::extract::State;
 use hookbox_hooks::Catalogue;
 use hookbox_plugins::{HookView, PluginView};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::filters::unknown;
+use crate::openapi::schemas;
 use crate::path::HookType;
 use crate::problem::Problem;
 
-/// The answer of `GET /hooks/`.
-#[derive(Debug, Serialize)]
+/// Every hook, and what takes it.
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HookList {
-    catalogue: Versions,
-    plugins: Vec<PluginView>,
-    hooks: Vec<HookView>,
-    warnings: Vec<String>,
+    /// The upstream packages that the catalogue comes from.
+    pub(crate) catalogue: Versions,
+    /// The live plugins.
+    #[schema(value_type = Vec<schemas::PluginView>)]
+    pub(crate) plugins: Vec<PluginView>,
+    /// The catalogue's hooks, and the operator's own.
+    #[schema(value_type = Vec<schemas::HookView>)]
+    pub(crate) hooks: Vec<HookView>,
+    /// What the operator should look at.
+    pub(crate) warnings: Vec<String>,
 }
 
-/// The upstream packages that the catalogue comes from.
-#[derive(Debug, Serialize)]
-struct Versions {
+/// Versions of upstream's packages.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CatalogueVersions)]
+pub(crate) struct Versions {
+    /// Of `openedx-filters`.
     #[serde(rename = "openedx-filters")]
-    filters: String,
+    pub(crate) filters: String,
+    /// Of `openedx-events`.
     #[serde(rename = "openedx-events")]
-    events: String,
+    pub(crate) events: String,
 }
 
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<HookList>, Problem> {

@@ -19,8 +19,13 @@ pub const HOOKS_RUN: &str = "hooks:run";
 
 impl App {
     /// Who sends a request. Counted by how it went.
-    pub(crate) fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<Claims, Refusal> {
-        let claims = self.auth.authenticate(method, headers);
+    pub(crate) fn authenticate(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        form_token: Option<&str>,
+    ) -> Result<Claims, Refusal> {
+        let claims = self.auth.authenticate(method, headers, form_token);
         let result = claims.as_ref().map_or_else(|refusal| refusal.label(), |claims| claims.source.label());
         metrics::counter!(AUTHENTICATIONS, "result" => result).increment(1);
         claims
@@ -93,7 +98,7 @@ fn updated(claims: &Claims, user: &User) -> Option<User> {
 
 /// Lets an operator through: staff, superusers, and tokens with the scope `hooks:run`.
 pub(crate) async fn operators_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let claims = app.authenticate(request.method(), request.headers());
+    let claims = app.authenticate(request.method(), request.headers(), None);
     match permitted(&app, claims).await {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

@@ -13,6 +13,7 @@ mod health;
 mod hooks;
 mod identity;
 mod inbox;
+mod openapi;
 mod path;
 mod problem;
 mod serve;

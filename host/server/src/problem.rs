@@ -80,8 +80,14 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Problem {
+    /// Its stable name.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The answer's body.
+    pub(crate) fn body(&self) -> Value {
         let mut body = json!({
             "type": format!("urn:hookbox:problem:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),
@@ -90,9 +96,15 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         if let Value::Object(object) = &mut body {
-            object.extend(self.members);
+            object.extend(self.members.clone());
         }
-        let mut response = (self.status, Json(body)).into_response();
+        body
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {

@@ -15,7 +15,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use hookbox_store::{Column, Filter, NewStatus, NewUser, Options, Order, Store, StoreError, Timestamp, Writes};
+use hookbox_store::{
+    Column, Filter, NewStatus, NewUser, Options, Order, Store, StoreError, Timestamp, Writes,
+};
 use tokio::runtime::Runtime;
 
 const ROWS: u64 = 1_000_000;
@@ -38,7 +40,10 @@ fn status(number: u64, user: i64) -> NewStatus {
     let time = Timestamp::from_micros(1_700_000_000_000_000 + number as i64 * 1_000);
     let is_archived = number.is_multiple_of(3);
     NewStatus {
-        course_id: format!("course-v1:Org+C{}+2026", (number / ROWS_A_USER * 7 + number % ROWS_A_USER) % COURSES),
+        course_id: format!(
+            "course-v1:Org+C{}+2026",
+            (number / ROWS_A_USER * 7 + number % ROWS_A_USER) % COURSES
+        ),
         user,
         is_archived,
         archive_date: is_archived.then_some(time),
@@ -144,7 +149,9 @@ fn lists(criterion: &mut Criterion) {
             });
         });
     }
-    for (name, filter) in [("all", &anyone), ("archived", &archived), ("one owner", &owner), ("one course", &course)] {
+    for (name, filter) in
+        [("all", &anyone), ("archived", &archived), ("one owner", &owner), ("one course", &course)]
+    {
         group.bench_function(BenchmarkId::new("count", name), |bencher| {
             let store = store.get_or_insert_with(|| filled(&runtime, &path));
             bencher.to_async(&runtime).iter(|| {

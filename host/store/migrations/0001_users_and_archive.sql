@@ -31,7 +31,7 @@ CREATE UNIQUE INDEX archive_status_course ON archive_status (course_id, user_id)
 CREATE INDEX archive_status_user ON archive_status (user_id, updated_at DESC);
 -- Everybody's list in the default order; cutting the blocks below.
 CREATE INDEX archive_status_updated ON archive_status (updated_at DESC);
--- The same of only archived, or only other rows; counting the blocks below.
+-- The same of only archived, or only other rows.
 CREATE INDEX archive_status_archived_updated ON archive_status (is_archived, updated_at DESC);
 -- The order by is_archived: half of all rows tie, so their ids must come in order. A few bytes a row, appended at the end.
 CREATE INDEX archive_status_archived ON archive_status (is_archived);
@@ -115,47 +115,58 @@ BEGIN
   INSERT INTO archive_tally VALUES (NEW.user_id, NEW.is_archived, NEW.archive_date IS NULL, NEW.updated_at, 1);
 END;
 
--- Cuts a block in two when it has grown to 512 rows, and tries again every 256 rows where too many of the same time kept it
--- whole. The new block begins at the time of the 257th row, or, when that is where the block itself begins, at the next time.
--- Both are then counted anew.
+-- Cuts a block in two when it has grown to 512 rows. The new block begins at the time of the 257th row, or, when that is where
+-- the block itself begins, at the next time. A block of one time stays whole, and is tried again with every row.
 CREATE TRIGGER archive_block_full AFTER UPDATE OF open, archived ON archive_block
-WHEN NEW.open + NEW.archived >= 512
- AND (NEW.open + NEW.archived) % 256 = 0
- AND NEW.open + NEW.archived > OLD.open + OLD.archived
+WHEN NEW.open + NEW.archived >= 512 AND NEW.open + NEW.archived > OLD.open + OLD.archived
 BEGIN
-  INSERT OR IGNORE INTO archive_block (start, open, archived)
+  INSERT INTO archive_block (start, open, archived)
   SELECT updated_at, 0, 0 FROM archive_status
    WHERE updated_at > NEW.start
      AND updated_at >= (SELECT updated_at FROM archive_status WHERE updated_at >= NEW.start ORDER BY updated_at LIMIT 1 OFFSET 256)
      AND updated_at <= coalesce((SELECT min(start) - 1 FROM archive_block WHERE start > NEW.start), 9223372036854775807)
    ORDER BY updated_at LIMIT 1;
-  UPDATE archive_block SET
-    open = (SELECT count(*) FROM archive_status
-      WHERE is_archived = 0 AND updated_at BETWEEN archive_block.start AND coalesce(
-        (SELECT min(later.start) - 1 FROM archive_block AS later WHERE later.start > archive_block.start), 9223372036854775807)),
-    archived = (SELECT count(*) FROM archive_status
-      WHERE is_archived = 1 AND updated_at BETWEEN archive_block.start AND coalesce(
-        (SELECT min(later.start) - 1 FROM archive_block AS later WHERE later.start > archive_block.start), 9223372036854775807))
-   WHERE start IN (SELECT start FROM archive_block WHERE start >= NEW.start ORDER BY start LIMIT 2);
 END;
 
--- Cuts a shelf in two when it has grown to 32768 rows, where its first blocks have 16384.
-CREATE TRIGGER archive_shelf_full AFTER UPDATE OF open, archived ON archive_shelf
-WHEN NEW.open + NEW.archived >= 32768
- AND (NEW.open + NEW.archived) % 1024 = 0
- AND NEW.open + NEW.archived > OLD.open + OLD.archived
+-- A new block takes its rows from the one before it.
+CREATE TRIGGER archive_block_cut AFTER INSERT ON archive_block
 BEGIN
-  INSERT OR IGNORE INTO archive_shelf (start, open, archived)
+  UPDATE archive_block SET (open, archived) = (
+    SELECT count(*) FILTER (WHERE NOT is_archived), count(*) FILTER (WHERE is_archived) FROM archive_status
+     WHERE updated_at BETWEEN NEW.start AND coalesce(
+       (SELECT min(start) - 1 FROM archive_block WHERE start > NEW.start), 9223372036854775807))
+   WHERE start = NEW.start;
+  UPDATE archive_block SET (open, archived) = (
+    SELECT archive_block.open - cut.open, archive_block.archived - cut.archived
+      FROM archive_block AS cut WHERE cut.start = NEW.start)
+   WHERE start = (SELECT max(start) FROM archive_block WHERE start < NEW.start);
+END;
+
+-- Cuts a shelf in two when it has grown to 32768 rows: where its first blocks have 16384, or before a block that has so many
+-- alone.
+CREATE TRIGGER archive_shelf_full AFTER UPDATE OF open, archived ON archive_shelf
+WHEN NEW.open + NEW.archived >= 32768 AND NEW.open + NEW.archived > OLD.open + OLD.archived
+BEGIN
+  INSERT INTO archive_shelf (start, open, archived)
   SELECT start, 0, 0
-    FROM (SELECT start, sum(open + archived) OVER (ORDER BY start) - open - archived AS older FROM archive_block
+    FROM (SELECT start, open + archived AS rows, sum(open + archived) OVER (ORDER BY start) AS passed FROM archive_block
            WHERE start BETWEEN NEW.start AND coalesce(
              (SELECT min(later.start) - 1 FROM archive_shelf AS later WHERE later.start > NEW.start), 9223372036854775807))
-   WHERE older >= 16384 ORDER BY start LIMIT 1;
+   WHERE start > NEW.start AND (passed - rows >= 16384 OR rows >= 16384) ORDER BY start LIMIT 1;
+END;
+
+-- A new shelf takes its blocks from the one before it.
+CREATE TRIGGER archive_shelf_cut AFTER INSERT ON archive_shelf
+BEGIN
   UPDATE archive_shelf SET (open, archived) = (
     SELECT coalesce(sum(block.open), 0), coalesce(sum(block.archived), 0) FROM archive_block AS block
-     WHERE block.start BETWEEN archive_shelf.start AND coalesce(
-       (SELECT min(later.start) - 1 FROM archive_shelf AS later WHERE later.start > archive_shelf.start), 9223372036854775807))
-   WHERE start IN (SELECT start FROM archive_shelf WHERE start >= NEW.start ORDER BY start LIMIT 2);
+     WHERE block.start BETWEEN NEW.start AND coalesce(
+       (SELECT min(start) - 1 FROM archive_shelf WHERE start > NEW.start), 9223372036854775807))
+   WHERE start = NEW.start;
+  UPDATE archive_shelf SET (open, archived) = (
+    SELECT archive_shelf.open - cut.open, archive_shelf.archived - cut.archived
+      FROM archive_shelf AS cut WHERE cut.start = NEW.start)
+   WHERE start = (SELECT max(start) FROM archive_shelf WHERE start < NEW.start);
 END;
 
 -- The block that began an empty shelf is empty too, and no longer needed.

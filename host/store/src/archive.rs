@@ -197,8 +197,10 @@ impl Writes<'_> {
     /// # Errors
     /// The database could not be written.
     pub fn set_last_synced(&self, course_id: &str, time: Timestamp) -> Result<u64, StoreError> {
-        let changed = self
-            .execute("UPDATE archive_status SET last_synced = ?2 WHERE course_id = ?1", params![course_id, time])?;
+        let changed = self.execute(
+            "UPDATE archive_status SET last_synced = ?2 WHERE course_id = ?1",
+            params![course_id, time],
+        )?;
         Ok(changed as u64)
     }
 }

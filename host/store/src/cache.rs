@@ -65,7 +65,14 @@ mod tests {
 
     fn user(id: i64, username: &str) -> Arc<User> {
         let email = format!("{username}@example.com");
-        Arc::new(User { id, username: username.to_owned(), email, is_active: true, is_staff: false, is_superuser: false })
+        Arc::new(User {
+            id,
+            username: username.to_owned(),
+            email,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+        })
     }
 
     #[test]

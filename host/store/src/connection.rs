@@ -99,7 +99,8 @@ pub(crate) fn use_write_ahead_log(connection: &Connection, path: &Path) -> Resul
     if mode == "wal" {
         return Ok(());
     }
-    let detail = format!("journal_mode stays {mode:?}: its file system has no shared memory; use a local disk");
+    let detail =
+        format!("journal_mode stays {mode:?}: its file system has no shared memory; use a local disk");
     Err(OpenError::Database { path: path.to_owned(), reason: crate::StoreError::Io { detail } })
 }
 
@@ -127,4 +128,23 @@ pub(crate) fn for_writing(connection: &Connection, max_size_bytes: Option<u64>) 
 pub(crate) fn for_reading(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -4 * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_waits_for_the_disk_and_keeps_the_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.db");
+        create(&path).unwrap();
+        let connection = open(&path, Duration::ZERO).unwrap();
+        use_write_ahead_log(&connection, &path).unwrap();
+        for_writing(&connection, Some(1_000_000)).unwrap();
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+        // 2 is FULL: every commit is synced.
+        let settings = ["synchronous", "foreign_keys", "secure_delete", "max_page_count"].map(pragma);
+        assert_eq!(settings, [2, 1, 1, 244]);
+    }
 }

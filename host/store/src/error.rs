@@ -80,9 +80,10 @@ impl From<rusqlite::Error> for StoreError {
         let detail = error.to_string();
         let rusqlite::Error::SqliteFailure(failure, _) = error else { return Self::Internal { detail } };
         match (failure.code, failure.extended_code) {
-            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed, _) => {
-                Self::Busy
-            }
+            (
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed,
+                _,
+            ) => Self::Busy,
             (ErrorCode::DiskFull, _) => Self::Full,
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => Self::ReadOnly,
             (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => Self::Corrupt { detail },

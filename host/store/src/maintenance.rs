@@ -151,8 +151,9 @@ fn orphans(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<BTreeMap<String, u64>> {
-    let mut names = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?;
+    let mut names = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
     let mut tables = BTreeMap::new();
     for name in names.query_map([], |row| row.get::<_, String>(0))? {
         let name = name?;

@@ -15,7 +15,10 @@ pub(crate) fn run(connection: &Connection, jobs: &Receiver<ReadJob>) {
 }
 
 /// Runs a job's closure in a transaction of its own.
-pub(crate) fn in_snapshot<T>(connection: &Connection, job: impl FnOnce(&Reads<'_>) -> T) -> Result<T, StoreError> {
+pub(crate) fn in_snapshot<T>(
+    connection: &Connection,
+    job: impl FnOnce(&Reads<'_>) -> T,
+) -> Result<T, StoreError> {
     let execute = |sql| connection.prepare_cached(sql)?.execute([]);
     execute("BEGIN DEFERRED")?;
     let outcome = unpanicked(|| job(&Reads::new(connection)));

@@ -74,8 +74,7 @@ pub(crate) fn migrate(
     }
     // A step that rebuilds a table would otherwise delete what refers to it.
     connection.pragma_update(None, "foreign_keys", false).map_err(failed)?;
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have migrated while this one waited.
     let from = refuse_newer(version(&transaction, path)?)?;
     for step in steps.iter().skip(from as usize) {

@@ -1,5 +1,6 @@
 //! The store: its threads, and the way to them.
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -121,6 +122,12 @@ impl Store {
             self.0.users.keep(user, version, now);
         }
         Ok(user)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Store").field("threads", &self.0.threads.len()).finish_non_exhaustive()
     }
 }
 

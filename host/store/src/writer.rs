@@ -95,6 +95,8 @@ impl Writer {
             // It can only fail when there is nothing to roll back.
             drop(self.execute("ROLLBACK"));
         }
+        // Where the log has no room to grow, emptying it into the database may make some.
+        drop(self.connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)"));
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

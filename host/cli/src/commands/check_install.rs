@@ -72,9 +72,12 @@ fn keys(config: &Config) -> Finding {
         );
         (false, detail)
     } else {
-        match Authenticator::new(auth, &config.folder, &config.server.data) {
-            Ok(_) if configured => (true, "the configured keys load".to_owned()),
-            Ok(_) => (true, format!("{} loads", made.display())),
+        let authenticator = Authenticator::new(auth, &config.folder, &config.server.data);
+        // The pages that CORS admits are trusted as those of [auth] are.
+        let origins = config.cors.origins.clone();
+        match authenticator.and_then(|mut authenticator| authenticator.trust_origins(origins)) {
+            Ok(()) if configured => (true, "the configured keys load".to_owned()),
+            Ok(()) => (true, format!("{} loads", made.display())),
             Err(error) => (false, error.to_string()),
         }
     };

@@ -1,159 +1,208 @@
 //! A request's content: JSON, a form, or several parts, in the charset that it names.
 
-use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
-use encoding_rs::Encoding;
-use futures::stream;
 use hookbox_archive::body::{Body, Fields, Value, read_json};
+use hookbox_archive::python;
 
+use super::charset::Charset;
 use super::fault::Fault;
 use super::media::{MediaType, text_of};
+use super::{form, multipart};
 
 /// Fields of a form, and parameters of a query, at most.
 pub(crate) const MAX_FIELDS: usize = 1_000;
 
+/// What a request holds.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// The fields that the rules read.
+    pub(crate) body: Body,
+    /// `csrfmiddlewaretoken` of a form, of several the last.
+    pub(crate) csrf_token: Option<String>,
+}
+
+impl From<Body> for Content {
+    fn from(body: Body) -> Self {
+        Self { body, csrf_token: None }
+    }
+}
+
 /// Reads a body by the media type that the request names.
 ///
 /// # Errors
-/// [`Fault::Media`] for a type that is none of the three, [`Fault::Malformed`] for content that is not of its type.
-pub(crate) async fn read(headers: &HeaderMap, bytes: Bytes) -> Result<Body, Fault> {
+/// [`Fault::Media`] for a type that is none of the three, [`Fault::Malformed`] for content that is not of its type,
+/// [`Fault::BadRequest`] for a form of too many fields or files.
+pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Content, Fault> {
     let named = text_of(headers, &header::CONTENT_TYPE).unwrap_or_default();
     let media = MediaType::read(&named);
-    let charset = Charset::named(media.parameter("charset"));
     if bytes.is_empty() {
         let form = !media.admits("application", "json")
             && (media.admits("application", "x-www-form-urlencoded")
                 || media.admits("multipart", "form-data"));
-        return Ok(Body::Fields(Fields { form, ..Fields::default() }));
+        return Ok(Body::Fields(Fields { form, ..Fields::default() }).into());
     }
+    let header = Header::read(&named).unwrap_or_default();
+    let charset = Charset::named(header.parameter("charset"));
     if media.admits("application", "json") {
         let refused = |reason: String| Fault::Malformed(format!("JSON parse error - {reason}"));
-        let text = charset.strict(&bytes).ok_or_else(|| refused("the text is not in its charset".into()))?;
-        return read_json(&text).map_err(|error| refused(error.to_string()));
+        let text =
+            charset.streamed(bytes).ok_or_else(|| refused("the text is not in its charset".into()))?;
+        return Ok(read_json(&text).map_err(|error| refused(error.to_string()))?.into());
     }
-    if media.admits("application", "x-www-form-urlencoded") {
-        return Ok(Body::Fields(Fields::of_form(url_encoded(&bytes, charset)?)));
-    }
-    if media.admits("multipart", "form-data") {
-        let pairs = parts(bytes, media.parameter("boundary"), charset).await?;
-        return Ok(Body::Fields(Fields::of_form(pairs)));
-    }
-    Err(Fault::Media(named))
-}
-
-fn too_many() -> Fault {
-    Fault::Malformed(format!("the form has more than {MAX_FIELDS} fields"))
-}
-
-/// Pairs of a form; pieces without `=` are names with an empty value.
-fn url_encoded(bytes: &[u8], charset: Charset) -> Result<Vec<(String, Value)>, Fault> {
-    if bytes.iter().filter(|byte| **byte == b'&').count() >= MAX_FIELDS {
-        return Err(too_many());
-    }
-    let decoded = |text: &[u8]| {
-        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        let bytes: Vec<u8> = percent_encoding::percent_decode(&spaced).collect();
-        charset.lossy(&bytes)
+    let pairs = if media.admits("application", "x-www-form-urlencoded") {
+        let pairs = form::pairs(bytes, charset)?;
+        pairs.into_iter().map(|(name, value)| (name, Value::Text(value.as_str().into()))).collect()
+    } else if media.admits("multipart", "form-data") {
+        let refused = |reason: String| Fault::Malformed(format!("Multipart form parse error - {reason}"));
+        let boundary = boundary(&named, &header).map_err(refused)?;
+        multipart::pairs(bytes, boundary, charset)?
+    } else {
+        return Err(Fault::Media(named));
     };
-    let pieces = bytes.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty());
-    Ok(pieces
-        .map(|piece| {
-            let at = piece.iter().position(|byte| *byte == b'=');
-            let (name, value) = at.map_or((piece, &b""[..]), |at| (&piece[..at], &piece[at + 1..]));
-            (decoded(name), Value::Text(decoded(value).as_str().into()))
-        })
-        .collect())
+    // A type with a wildcard is read as a form, and yet has no token.
+    let exact = ["application/x-www-form-urlencoded", "multipart/form-data"].contains(&header.main.as_str());
+    let token = pairs.iter().rev().find_map(|(name, value)| match value {
+        Value::Text(token) if exact && name == "csrfmiddlewaretoken" => Some(token.text.clone()),
+        _ => None,
+    });
+    Ok(Content { body: Body::Fields(Fields::of_form(pairs)), csrf_token: token })
 }
 
-/// The parts of a multipart body. Like Django's parser it takes what is there of a body that ends too soon.
-async fn parts(
-    bytes: Bytes,
-    boundary: Option<&str>,
-    charset: Charset,
-) -> Result<Vec<(String, Value)>, Fault> {
-    let refused = |boundary: &str| {
-        Fault::Malformed(format!("Multipart form parse error - Invalid boundary in multipart: {boundary}"))
+/// What stands between parts. Other than the choice of a parser, this looks at the header's own letters.
+fn boundary<'a>(named: &str, header: &'a Header) -> Result<&'a str, String> {
+    if !named.starts_with("multipart/") {
+        return Err(format!("Invalid Content-Type: {named}"));
+    }
+    if !named.is_ascii() {
+        return Err(format!("Invalid non-ASCII Content-Type in multipart: {named}"));
+    }
+    let boundary = header.parameter("boundary");
+    let sound = |boundary: &&str| {
+        (1..=201).contains(&boundary.len())
+            && boundary.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            && !boundary.ends_with(' ')
     };
-    let boundary = boundary.ok_or_else(|| refused("None"))?;
-    let sound = (1..=201).contains(&boundary.len())
-        && boundary.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && !boundary.ends_with(' ');
-    if !sound {
-        return Err(refused(boundary));
-    }
-    let whole = stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
-    let mut multipart = multer::Multipart::new(whole, boundary);
-    let (mut values, mut files) = (Vec::new(), Vec::new());
-    while let Ok(Some(field)) = multipart.next_field().await {
-        let Some(name) = field.name().map(str::to_owned) else { continue };
-        let file = field.file_name().map(|name| !name.is_empty());
-        let Ok(content) = field.bytes().await else { break };
-        match file {
-            None => values.push((name, Value::Text(charset.lossy(&content).as_str().into()))),
-            Some(true) => files.push((name, Value::File)),
-            Some(false) => {}
-        }
-        if values.len() + files.len() > MAX_FIELDS {
-            return Err(too_many());
-        }
-    }
-    // Files come after all text: of one name, the file counts.
-    values.append(&mut files);
-    Ok(values)
+    boundary
+        .filter(sound)
+        .ok_or_else(|| format!("Invalid boundary in multipart: {}", boundary.unwrap_or("None")))
 }
 
-/// How bytes are text.
-#[derive(Debug, Clone, Copy)]
-enum Charset {
-    Utf8,
-    Latin1,
-    Ascii,
-    Other(&'static Encoding),
+/// A header with parameters, read as Django does with Python's `email`.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Header {
+    /// What stands before the parameters, in small letters.
+    pub(super) main: String,
+    parameters: Vec<(String, String)>,
 }
 
-impl Charset {
-    /// The charset of this name; UTF-8 for none, and for one that nobody knows.
-    fn named(name: Option<&str>) -> Self {
-        let Some(name) = name else { return Self::Utf8 };
-        // Python's names and codecs, where the Web's differ.
-        match name.to_ascii_lowercase().replace('_', "-").as_str() {
-            "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "8859" | "l1" => Self::Latin1,
-            "ascii" | "us-ascii" | "646" => Self::Ascii,
-            "utf8" => Self::Utf8,
-            other => match Encoding::for_label(other.as_bytes()) {
-                Some(encoding) if encoding != encoding_rs::UTF_8 => Self::Other(encoding),
-                _ => Self::Utf8,
-            },
+impl Header {
+    /// Reads a header. `None` when an extended parameter (RFC 2231) is in no known charset.
+    pub(super) fn read(line: &str) -> Option<Self> {
+        if !line.contains(';') {
+            return Some(Self { main: python::strip(line).to_lowercase(), parameters: Vec::new() });
         }
-    }
-
-    /// The text, when every byte has a meaning.
-    fn strict(self, bytes: &[u8]) -> Option<String> {
-        match self {
-            Self::Utf8 => String::from_utf8(bytes.to_vec()).ok(),
-            Self::Ascii if !bytes.is_ascii() => None,
-            Self::Latin1 | Self::Ascii => Some(bytes.iter().copied().map(char::from).collect()),
-            Self::Other(encoding) => {
-                // UTF-16 without further name is told apart by its byte order mark.
-                let (encoding, bytes) = match Encoding::for_bom(bytes) {
-                    Some((found, length)) if encoding == encoding_rs::UTF_16LE => (found, &bytes[length..]),
-                    _ => (encoding, bytes),
-                };
-                encoding.decode_without_bom_handling_and_without_replacement(bytes).map(Into::into)
+        let mut pieces = pieces(line).map(|piece| match piece.split_once('=') {
+            Some((name, value)) => (python::strip(name).to_lowercase(), python::strip(value)),
+            None => (python::strip(piece).to_owned(), ""),
+        });
+        let main = pieces.next()?.0.to_lowercase();
+        let mut parameters = Vec::new();
+        let mut extended: Vec<(String, Vec<Section>)> = Vec::new();
+        for (name, value) in pieces {
+            let value = unquoted(value);
+            let Some((base, number)) = section(&name) else {
+                parameters.push((name, value));
+                continue;
+            };
+            let section = Section { number, value, encoded: name.ends_with('*') };
+            match extended.iter_mut().find(|(known, _)| known == base) {
+                Some((_, sections)) => sections.push(section),
+                None => extended.push((base.to_owned(), vec![section])),
             }
         }
+        for (name, sections) in extended {
+            parameters.push((name, joined(sections)?));
+        }
+        Some(Self { main, parameters })
     }
 
-    /// The text, with U+FFFD for what has no meaning.
-    fn lossy(self, bytes: &[u8]) -> String {
-        match self {
-            Self::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-            Self::Latin1 => bytes.iter().copied().map(char::from).collect(),
-            Self::Ascii => bytes
-                .iter()
-                .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' })
-                .collect(),
-            Self::Other(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+    /// A parameter's value; of several, the last.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A piece of an extended parameter. Sorted by its number, which has no leading zeros and compares by length first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Section {
+    number: Option<(usize, String)>,
+    value: String,
+    encoded: bool,
+}
+
+/// Splits at semicolons that are not quoted.
+fn pieces(line: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut before) = (false, ';');
+    line.split(move |letter| {
+        quoted ^= letter == '"' && before != '\\';
+        before = letter;
+        letter == ';' && !quoted
+    })
+}
+
+/// Removes quotes, or angle brackets.
+fn unquoted(text: &str) -> String {
+    let within = |first, last| text.strip_prefix(first).and_then(|text: &str| text.strip_suffix(last));
+    match (within('"', '"'), within('<', '>')) {
+        (Some(inner), _) => inner.replace("\\\\", "\\").replace("\\\"", "\""),
+        (None, Some(inner)) => inner.to_owned(),
+        (None, None) => text.to_owned(),
+    }
+}
+
+/// The name and the number of `name*`, `name*0` or `name*0*`.
+fn section(name: &str) -> Option<(&str, Option<(usize, String)>)> {
+    let (base, rest) = name.split_once('*')?;
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if base.is_empty() || !base.bytes().all(word) {
+        return None;
+    }
+    if rest.is_empty() {
+        return Some((base, None));
+    }
+    let digits = rest.strip_suffix('*').unwrap_or(rest);
+    let number = digits.trim_start_matches('0').to_owned();
+    let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    sound.then(|| (base, Some((number.len(), number))))
+}
+
+/// The value of an extended parameter. Without a charset it is ASCII.
+fn joined(mut sections: Vec<Section>) -> Option<String> {
+    // Django fails when some have a number and some have none.
+    if sections.iter().any(|section| section.number.is_none() != sections[0].number.is_none()) {
+        return None;
+    }
+    sections.sort();
+    let decoded = |section: &Section| {
+        if section.encoded { form::unquoted(&section.value, Charset::Latin1) } else { section.value.clone() }
+    };
+    let value: String = sections.iter().map(decoded).collect();
+    if !sections.iter().any(|section| section.encoded) {
+        return Some(value);
+    }
+    let mut parts = value.splitn(3, '\'');
+    let (charset, text) = match (parts.next(), parts.next(), parts.next()) {
+        (Some(""), Some(_), Some(text)) => return Some(unquoted(text)),
+        (Some(charset), Some(_), Some(text)) => (Charset::known(charset)?, text),
+        _ => (Charset::Ascii, value.as_str()),
+    };
+    let mut bytes = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match (u8::try_from(letter), u32::from(letter)) {
+            (Ok(byte), _) => bytes.push(byte),
+            (Err(_), code @ ..=0xffff) => bytes.extend(format!("\\u{code:04x}").bytes()),
+            (Err(_), code) => bytes.extend(format!("\\U{code:08x}").bytes()),
         }
     }
+    Some(charset.lossy(&bytes))
 }

@@ -12,7 +12,7 @@ pub(crate) enum Fault {
     NotAcceptable,
     /// The path's suffix names a format that is not served.
     NoSuchFormat,
-    /// The query has too many parameters, or `Host` is no host.
+    /// Too many parameters or fields, or `Host` is no host: refused before the REST framework, in HTML.
     BadRequest(&'static str),
     /// Nobody is logged in, or the token is not good.
     Unauthenticated(crate::auth::Refusal),

@@ -31,6 +31,16 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
+/// What stays as it is in a redirect's query: also what is encoded already.
+const QUERY: &AsciiSet = &PATH
+    .remove(b'#')
+    .remove(b'%')
+    .remove(b'[')
+    .remove(b']')
+    .remove(b'=')
+    .remove(b';')
+    .remove(b'?');
+
 /// Scheme and host that the client used. Forwarded headers are not believed.
 ///
 /// # Errors
@@ -48,7 +58,7 @@ pub(crate) fn base(parts: &Parts) -> Result<String, Fault> {
 fn is_host(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, rest)) => {
-            let sound = address.contains(':')
+            let sound = address.split_once(':').is_some_and(|(_, rest)| !rest.is_empty())
                 && address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
             if !sound {
                 return false;
@@ -59,7 +69,7 @@ fn is_host(host: &str) -> bool {
     };
     let name_is_sound = name.is_none_or(|name| {
         !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
     });
     let digits = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     name_is_sound && (port.is_empty() || port.strip_prefix(':').is_some_and(digits))
@@ -104,7 +114,7 @@ fn form(text: &str) -> String {
 pub(crate) fn with_slash(path: &str, uri: &Uri) -> String {
     let path = utf8_percent_encode(path, PATH);
     match uri.query().filter(|query| !query.is_empty()) {
-        Some(query) => format!("{path}/?{query}"),
+        Some(query) => format!("{path}/?{}", utf8_percent_encode(query, QUERY)),
         None => format!("{path}/"),
     }
 }
@@ -148,7 +158,7 @@ mod tests {
 
     #[test]
     fn hosts_are_names_or_addresses() {
-        for yes in ["localhost", "127.0.0.1:8000", "lms.example.com", "[::1]:80", "a_b"] {
+        for yes in ["localhost", "127.0.0.1:8000", "lms.example.com", "[::1]:80"] {
             assert!(is_host(yes), "{yes}");
         }
         for no in
@@ -156,6 +166,13 @@ mod tests {
         {
             assert!(!is_host(no), "{no}");
         }
+    }
+
+    #[test]
+    fn a_redirect_keeps_the_query_and_encodes_what_is_not() {
+        let uri: Uri = "/list?a=1&b=%2b+{}|".parse().unwrap();
+        assert_eq!(with_slash("/li st", &uri), "/li%20st/?a=1&b=%2b+%7B%7D%7C");
+        assert_eq!(with_slash("/list", &Uri::from_static("/list?")), "/list/");
     }
 
     #[test]

@@ -19,7 +19,17 @@ impl MediaType {
         let (main, sub) = full.split_once('/').unwrap_or((&full, ""));
         let parameters = pieces.filter_map(|piece| {
             let (name, value) = piece.split_once('=')?;
-            Some((name.trim().to_lowercase(), unquoted(value.trim())))
+            let (name, value) = (name.trim().to_lowercase(), unquoted(value.trim()));
+            // RFC 2231: `name*=utf-8''value`, percent-encoded.
+            match name.strip_suffix('*') {
+                Some(name) if piece.matches('\'').count() == 2 => {
+                    let value = value.splitn(3, '\'').nth(2).unwrap_or_default();
+                    let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+                    Some((name.to_owned(), value))
+                }
+                Some(name) => Some((name.to_owned(), value)),
+                None => Some((name, value)),
+            }
         });
         Self { main: main.to_owned(), sub: sub.to_owned(), parameters: parameters.collect() }
     }
@@ -163,6 +173,8 @@ mod tests {
             ("application/json; indent=x", 0),
             ("application/json; indent=\"2\"", 2),
             ("*/*; indent=3", 3),
+            ("application/json; indent*=4", 4),
+            ("application/json; indent*=utf-8''4", 4),
             ("application/json, */*; indent=4", 0),
             ("text/html, application/json; q=0.1; indent=4, */*", 4),
         ] {

@@ -49,11 +49,15 @@ impl Cookies {
 
     /// The value, without the quotes that a cookie may stand in; none when it is empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.raw(name).filter(|value| !value.is_empty())
+    }
+
+    /// The same, where an empty value is one.
+    fn raw(&self, name: &str) -> Option<&str> {
         let mut pairs = self.0.split(';').filter_map(|pair| pair.split_once('=')).rev();
         let (_, value) = pairs.find(|(key, _)| key.trim() == name)?;
         let value = value.trim();
-        let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        (!inner.is_empty()).then_some(inner)
+        Some(value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value))
     }
 }
 
@@ -92,9 +96,14 @@ impl Places {
     pub(super) fn find<'a>(&self, headers: &HeaderMap, cookies: &'a Cookies) -> Option<Presented<'a>> {
         match self.in_header(headers) {
             InHeader::Foreign => None,
-            InHeader::Nothing => {
-                self.in_cookies(cookies).map(|token| Presented { token, source: Source::Cookie })
-            }
+            InHeader::Nothing => match self.in_cookies(cookies) {
+                Some(token) => Some(Presented { token, source: Source::Cookie }),
+                // Upstream forgives a cookie that is no good, but takes an empty one for a bad token that was shown.
+                None if cookies.raw(&self.whole).is_some() => {
+                    Some(Presented { token: "".into(), source: Source::Header })
+                }
+                None => None,
+            },
             InHeader::Token(token) => {
                 let repeated = self.in_cookies(cookies).is_some_and(|cookie| cookie == token);
                 let source = if repeated { Source::Cookie } else { Source::Header };

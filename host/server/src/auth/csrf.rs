@@ -1,5 +1,5 @@
 //! Django's protection against requests that a foreign page makes with the user's cookies
-//! (`django.middleware.csrf`), as far as it can be had without the request's body and behind a proxy.
+//! (`django.middleware.csrf`), as far as it can be had behind a proxy.
 
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use subtle::ConstantTimeEq;
@@ -55,6 +55,7 @@ impl Csrf {
         method: &Method,
         headers: &HeaderMap,
         cookies: &Cookies,
+        form_token: Option<&str>,
     ) -> Result<(), Reason> {
         if [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(method) {
             return Ok(());
@@ -64,7 +65,9 @@ impl Csrf {
         }
         let secret = cookies.get(&self.cookie).and_then(|cookie| unmasked(cookie.as_bytes()));
         let secret = secret.ok_or(Reason::CsrfCookie)?;
-        let shown = only(headers, &self.header).and_then(|value| unmasked(value.as_bytes()));
+        // A form's own token goes before the header, as in Django.
+        let shown = form_token.filter(|token| !token.is_empty()).or_else(|| only(headers, &self.header));
+        let shown = shown.and_then(|value| unmasked(value.as_bytes()));
         let shown = shown.ok_or(Reason::CsrfHeader)?;
         if bool::from(secret.ct_eq(&shown)) { Ok(()) } else { Err(Reason::CsrfHeader) }
     }

@@ -86,7 +86,8 @@ impl Reads<'_> {
             }
             // The rows without a date would otherwise all be sorted by what comes next.
             Column::ArchiveDate if part.is_general() && part.dated.is_none() => {
-                let list = |dated| (Part { dated: Some(dated), ..part.clone() }, if dated { &*terms } else { rest });
+                let list =
+                    |dated| (Part { dated: Some(dated), ..part.clone() }, if dated { &*terms } else { rest });
                 self.joined([list(descending), list(!descending)], page)
             }
             _ => self.walked(part, &terms, page),

@@ -73,7 +73,9 @@ impl Part {
             return "INDEXED BY archive_status_user";
         }
         match first {
-            Some(Column::UpdatedAt) if self.archived.is_some() => "INDEXED BY archive_status_archived_updated",
+            Some(Column::UpdatedAt) if self.archived.is_some() => {
+                "INDEXED BY archive_status_archived_updated"
+            }
             Some(Column::UpdatedAt) => "INDEXED BY archive_status_updated",
             Some(Column::CreatedAt) => "INDEXED BY archive_status_created",
             Some(Column::ArchiveDate) => "INDEXED BY archive_status_archive_date",
@@ -145,6 +147,8 @@ impl Part {
             });
             order.push_str(if term.descending { " DESC, " } else { ", " });
         }
-        format!("SELECT id FROM archive_status {index} WHERE {conditions} ORDER BY {order}id LIMIT ? OFFSET ?")
+        format!(
+            "SELECT id FROM archive_status {index} WHERE {conditions} ORDER BY {order}id LIMIT ? OFFSET ?"
+        )
     }
 }

@@ -41,8 +41,8 @@ fn plan(connection: &Connection, part: &Part, order: &[Order], bound: Option<&Bo
     lines.map(Result::unwrap).collect::<Vec<_>>().join("; ")
 }
 
-fn part(filter: Filter) -> Part {
-    Part::of(&filter).unwrap()
+fn part(filter: &Filter) -> Part {
+    Part::of(filter).unwrap()
 }
 
 fn by(column: Column, descending: bool) -> Order {
@@ -52,8 +52,8 @@ fn by(column: Column, descending: bool) -> Order {
 #[test]
 fn no_list_in_the_order_of_one_column_sorts_more_than_ties() {
     let connection = database();
-    let everything = part(Filter::default());
-    let archived = part(Filter { is_archived: Some(true), ..Filter::default() });
+    let everything = part(&Filter::default());
+    let archived = part(&Filter { is_archived: Some(true), ..Filter::default() });
     let dated = Part { dated: Some(true), ..everything.clone() };
     let undated = Part { dated: Some(false), ..everything.clone() };
     for column in COLUMNS.into_iter().filter(|column| *column != Column::IsArchived) {
@@ -77,23 +77,19 @@ fn no_list_in_the_order_of_one_column_sorts_more_than_ties() {
         plan(&connection, &archived, &[by(Column::UpdatedAt, true)], None),
         "SEARCH archive_status USING COVERING INDEX archive_status_archived_updated (is_archived=?)"
     );
-    let owners = part_of_owner();
+    let owners = part(&Filter { owner: Some(1), ..Filter::default() });
     assert_eq!(
         plan(&connection, &owners, &[by(Column::UpdatedAt, true)], None),
         "SEARCH archive_status USING COVERING INDEX archive_status_user (user_id=?)"
     );
 }
 
-fn part_of_owner() -> Part {
-    part(Filter { owner: Some(1), ..Filter::default() })
-}
-
 #[test]
 fn a_place_in_a_list_is_sought_not_scanned() {
     let connection = database();
     for (part, archived) in [
-        (part(Filter::default()), ""),
-        (part(Filter { is_archived: Some(false), ..Filter::default() }), "is_archived=? AND "),
+        (part(&Filter::default()), ""),
+        (part(&Filter { is_archived: Some(false), ..Filter::default() }), "is_archived=? AND "),
     ] {
         for descending in [false, true] {
             let bound = Bound { column: "updated_at", descending, value: 5.into() };
@@ -206,4 +202,50 @@ fn each_statement_of_a_list_is_prepared_once() {
     let (near, middle, far) = (list(0), list(2_000), list(4_000));
     assert!(near > 0 && near < middle && middle < far);
     assert_eq!([list(20), list(1_500), list(4_500)], [far; 3]);
+}
+
+/// A column of numbers.
+fn numbers(connection: &Connection, sql: &str) -> Vec<i64> {
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_shelf_whose_rows_leave_stays_in_order_and_goes_with_the_last() {
+    let connection = database();
+    connection.execute_batch("BEGIN").unwrap();
+    fill(&Writes::new(&connection), 40_000);
+    let shelves = numbers(&connection, "SELECT start FROM archive_shelf ORDER BY start");
+    let [_, shelf] = shelves[..] else { panic!("{shelves:?}") };
+    let later =
+        "UPDATE archive_status SET updated_at = -updated_at WHERE updated_at >= ?1 AND updated_at < ?2";
+
+    // Its first block is empty, and rows may come back into it.
+    connection.execute(later, [shelf, shelf + 600]).unwrap();
+    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    connection.execute("UPDATE archive_status SET updated_at = ?1 WHERE id = 1", [shelf + 3]).unwrap();
+    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+
+    connection.execute(later, [shelf, i64::MAX]).unwrap();
+    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert!(!numbers(&connection, "SELECT start FROM archive_shelf").contains(&shelf));
+    assert!(!numbers(&connection, "SELECT start FROM archive_block").contains(&shelf));
+
+    connection.execute("DELETE FROM users", []).unwrap();
+    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(numbers(&connection, "SELECT start FROM archive_shelf"), [i64::MIN]);
+    assert_eq!(numbers(&connection, "SELECT start FROM archive_block"), [i64::MIN]);
+}
+
+#[test]
+fn rows_of_one_time_are_in_one_block_and_others_are_not() {
+    let connection = database();
+    connection.execute_batch("BEGIN").unwrap();
+    fill(&Writes::new(&connection), 2_000);
+    connection.execute("UPDATE archive_status SET updated_at = 5000", []).unwrap();
+    connection.execute("UPDATE archive_status SET updated_at = 5000 + id WHERE id > 600", []).unwrap();
+    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(numbers(&connection, "SELECT open + archived FROM archive_block WHERE start = 5000"), [600]);
+    let greatest = numbers(&connection, "SELECT max(open + archived) FROM archive_block WHERE start > 5000");
+    assert!(greatest[0] < 512, "{greatest:?}");
 }

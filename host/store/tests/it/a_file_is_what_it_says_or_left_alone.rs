@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use crate::support::{Place, assert_sound, new_status};
 
 fn refusal(path: &Path) -> OpenError {
-    Store::open(&Options::at(path)).err().expect("the file is refused")
+    Store::open(&Options::at(path)).expect_err("the file is refused")
 }
 
 /// A file made by someone's SQLite with these statements.
@@ -161,9 +161,8 @@ async fn a_damaged_file_is_told_by_reads_and_by_the_check() {
     let report = check(&path).unwrap();
     assert!(!report.problems.is_empty());
     let store = Store::open(&Options::at(&path)).unwrap();
-    let read = store.read(|reads| {
-        (1..=2_000).try_for_each(|id| reads.status(id, &crate::support::anyone()).map(drop))
-    });
+    let read = store
+        .read(|reads| (1..=2_000).try_for_each(|id| reads.status(id, &crate::support::anyone()).map(drop)));
     let error: StoreError = read.await.unwrap_err();
     assert_eq!(error.code(), "corrupt", "{error}");
     drop(folder);

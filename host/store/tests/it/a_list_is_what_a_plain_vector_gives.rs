@@ -80,8 +80,9 @@ fn list() -> impl Strategy<Value = List> {
     ]);
     let order = (column, any::<bool>()).prop_map(|(column, descending)| by(column, descending));
     let user = || prop::option::weighted(0.2, 1..=USERS + 1);
-    let filter = (user(), prop::option::weighted(0.2, course()), user(), prop::option::weighted(0.3, any::<bool>()))
-        .prop_map(|(owner, course_id, user, is_archived)| Filter { owner, course_id, user, is_archived });
+    let filter =
+        (user(), prop::option::weighted(0.2, course()), user(), prop::option::weighted(0.3, any::<bool>()))
+            .prop_map(|(owner, course_id, user, is_archived)| Filter { owner, course_id, user, is_archived });
     (filter, prop::collection::vec(order, 0..4), any::<prop::sample::Index>(), 0..60_u32)
         .prop_map(|(filter, order, offset, limit)| List { filter, order, offset, limit })
 }
@@ -96,7 +97,9 @@ struct Model {
 
 impl Model {
     fn taken(&self, course: &str, user: i64, but: i64) -> bool {
-        self.rows.iter().any(|row| row.id != but && row.user == user && row.course_id.eq_ignore_ascii_case(course))
+        self.rows
+            .iter()
+            .any(|row| row.id != but && row.user == user && row.course_id.eq_ignore_ascii_case(course))
     }
 
     fn verdict(&self, course: &str, user: i64, but: i64) -> Result<(), StoreError> {

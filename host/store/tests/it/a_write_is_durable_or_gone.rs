@@ -7,47 +7,7 @@ use std::time::Duration;
 use hookbox_store::{Options, Reads, Store, StoreError, Writes, check};
 use tokio::sync::Barrier;
 
-use crate::support::{Place, anyone, assert_sound, new_status, new_user};
-
-/// Keeps the writer busy until the returned sender is dropped, so that what is handed in meanwhile waits together.
-async fn hold_the_writer(store: &Store) -> (std::sync::mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), StoreError>>) {
-    let (let_go, wait) = std::sync::mpsc::channel::<()>();
-    let (begun, has_begun) = tokio::sync::oneshot::channel();
-    let store = store.clone();
-    let held = tokio::spawn(async move {
-        let job = move |_: &Writes<'_>| {
-            begun.send(()).unwrap();
-            // Ends when the sender is dropped.
-            wait.recv().unwrap_err();
-            Ok(())
-        };
-        store.write(job).await
-    });
-    has_begun.await.unwrap();
-    (let_go, held)
-}
-
-/// Hands in a job, which waits behind those before it.
-async fn hand_in<T: Send + 'static>(
-    store: &Store,
-    job: impl FnOnce(&Writes<'_>) -> Result<T, StoreError> + Send + 'static,
-) -> tokio::task::JoinHandle<Result<T, StoreError>> {
-    let store = store.clone();
-    let mut write = Box::pin(async move { store.write(job).await });
-    // The first poll puts it into the queue.
-    assert!(futures_poll(&mut write).await.is_none());
-    tokio::spawn(write)
-}
-
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|context| {
-        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-            std::task::Poll::Ready(output) => Some(output),
-            std::task::Poll::Pending => None,
-        })
-    })
-    .await
-}
+use crate::support::{Place, anyone, assert_sound, hand_in, hold_the_writer, new_status, new_user, polled};
 
 async fn names(store: &Store, names: [&'static str; 4]) -> [bool; 4] {
     let job = move |reads: &Reads<'_>| {
@@ -84,7 +44,10 @@ async fn a_job_that_fails_or_panics_harms_no_other_of_its_batch() {
     assert_eq!(error.code(), "internal");
     assert!(error.to_string().contains("as this test wants it"), "{error}");
     assert_eq!(last.await.unwrap().unwrap().username, "last");
-    assert_eq!(names(&place.store, ["first", "refused", "panicked", "last"]).await, [true, false, false, true]);
+    assert_eq!(
+        names(&place.store, ["first", "refused", "panicked", "last"]).await,
+        [true, false, false, true]
+    );
 }
 
 #[tokio::test]
@@ -100,7 +63,8 @@ async fn jobs_that_wait_together_are_committed_together() {
     let mut waiting = Vec::new();
     for number in 0..200 {
         waiting.push(
-            hand_in(&place.store, move |writes| writes.insert_user(&new_user(&format!("user-{number}")))).await,
+            hand_in(&place.store, move |writes| writes.insert_user(&new_user(&format!("user-{number}"))))
+                .await,
         );
     }
     assert!(!waiting[0].is_finished());
@@ -204,7 +168,7 @@ async fn what_waits_is_finished_when_the_store_is_dropped() {
             let job = move |writes: &Writes<'_>| writes.insert_user(&new_user(&format!("user-{number}")));
             let writing = store.write(job);
             tokio::pin!(writing);
-            let early = futures_poll(&mut writing).await;
+            let early = polled(&mut writing).await;
             all.wait().await;
             match early {
                 Some(answer) => answer.unwrap(),
@@ -240,7 +204,7 @@ async fn a_job_may_hold_the_last_clone_of_its_store() {
         let store = store.clone();
         async move { store.write(job).await }
     });
-    assert!(futures_poll(&mut writing).await.is_none());
+    assert!(polled(&mut writing).await.is_none());
     has_begun.await.unwrap();
     drop(writing);
     drop(store);

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use hookbox_store::{Options, Store, StoreError, Writes};
+use hookbox_store::{NewUser, Options, Store, StoreError, Writes};
 use rusqlite::Connection;
 
-use crate::support::{Place, anyone, assert_sound, new_status, new_user};
+use crate::support::{Place, anyone, assert_sound, hand_in, hold_the_writer, new_status, new_user};
 
 #[tokio::test]
 async fn a_full_database_is_read_and_has_room_again_after_a_deletion() {
@@ -14,7 +14,9 @@ async fn a_full_database_is_read_and_has_room_again_after_a_deletion() {
     let bob = place.user("bob").await.id;
     let insert = |number: i64| {
         let user = if number % 2 == 0 { ada } else { bob };
-        let job = move |writes: &Writes<'_>| writes.insert_status(&new_status(&format!("course-{number}"), user, number));
+        let job = move |writes: &Writes<'_>| {
+            writes.insert_status(&new_status(&format!("course-{number}"), user, number))
+        };
         place.store.write(job)
     };
     let mut rows = 0;
@@ -35,6 +37,82 @@ async fn a_full_database_is_read_and_has_room_again_after_a_deletion() {
         insert(number * 2 + 1).await.unwrap();
     }
     assert_sound(place.path());
+}
+
+#[tokio::test]
+async fn whoever_shares_a_batch_with_one_that_has_no_room_is_told_the_truth() {
+    let place = Place::with(|options| options.max_size_bytes = Some(256 * 1024));
+    let (let_go, held) = hold_the_writer(&place.store).await;
+    let mut waiting = Vec::new();
+    for (name, email) in [("first", 10), ("huge", 1_000_000), ("last", 10), ("huger", 2_000_000), ("end", 10)]
+    {
+        let new = NewUser { email: "e".repeat(email), ..new_user(name) };
+        waiting.push((name, hand_in(&place.store, move |writes| writes.insert_user(&new)).await));
+    }
+    drop(let_go);
+    held.await.unwrap().ok();
+    for (name, write) in waiting {
+        let answer = write.await.unwrap();
+        let present = place.read(move |reads| reads.user_by_name(name)).await;
+        match name {
+            "huge" | "huger" => assert_eq!(answer, Err(StoreError::Full)),
+            // SQLite gives up the whole transaction at times; then they are told to try again.
+            _ => assert!(answer.is_ok() || answer == Err(StoreError::Aborted), "{answer:?}"),
+        }
+        assert_eq!(answer.ok(), present, "{name}");
+    }
+    assert_eq!(place.user("after").await.username, "after");
+}
+
+const DATABASE: &str = "HOOKBOX_STORE_TEST_SMALL_DATABASE";
+
+/// The process whose files cannot grow: this test binary, running this test alone. In any other run there is nothing to do.
+#[tokio::test]
+async fn the_process_whose_files_cannot_grow() {
+    let Ok(path) = std::env::var(DATABASE) else { return };
+    let store = Store::open(&Options { readers: 1, ..Options::at(path) }).unwrap();
+    let insert = |number: i64| {
+        let new = NewUser { email: "e".repeat(20_000), ..new_user(&format!("user-{number}")) };
+        store.write(move |writes| writes.insert_user(&new))
+    };
+    let mut number = 0;
+    let error = loop {
+        match insert(number).await {
+            Ok(user) => eprintln!("acknowledged {}", user.id),
+            Err(error) => break error,
+        }
+        number += 1;
+    };
+    assert!(["io", "full"].contains(&error.code()), "{error}");
+    let absent = store.read(move |reads| reads.user_by_name(&format!("user-{number}"))).await;
+    assert_eq!(absent, Ok::<_, StoreError>(None));
+    // The log has been emptied into the database, so there is room for what the last one wanted, and more.
+    for number in number..number + 10 {
+        let user = insert(number).await;
+        eprintln!("acknowledged {}", user.unwrap().id);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_commit_that_the_disk_refuses_is_told_and_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.db");
+    hookbox_store::migrate(&path).unwrap();
+    // 2 MiB a file. Without the trap the process would be ended instead of being told.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 4096; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "no_room_and_no_lock_are_told::the_process_whose_files_cannot_grow", "--nocapture"])
+        .env(DATABASE, &path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let acknowledged = said.lines().filter(|line| line.starts_with("acknowledged ")).count();
+    assert!(acknowledged > 10, "{said}");
+    assert_sound(&path);
+    assert_eq!(hookbox_store::check(&path).unwrap().tables["users"], acknowledged as u64);
 }
 
 /// A lock such as another process would hold.

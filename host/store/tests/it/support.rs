@@ -1,11 +1,15 @@
 //! What the tests share.
 
 use std::path::Path;
+use std::sync::mpsc;
 
 use hookbox_store::{
-    Column, Filter, NewStatus, NewUser, Options, Order, Reads, Store, StoreError, Timestamp, User, Writes, check,
+    Column, Filter, NewStatus, NewUser, Options, Order, Reads, Store, StoreError, Timestamp, User, Writes,
+    check,
 };
 use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// A store in a folder of its own.
 pub(crate) struct Place {
@@ -81,6 +85,47 @@ pub(crate) fn anyone() -> Filter {
 
 pub(crate) fn by(column: Column, descending: bool) -> Order {
     Order { column, descending }
+}
+
+/// Keeps the writer busy until the returned sender is dropped, so that what is handed in meanwhile waits together.
+pub(crate) async fn hold_the_writer(store: &Store) -> (mpsc::Sender<()>, JoinHandle<Result<(), StoreError>>) {
+    let (let_go, wait) = mpsc::channel::<()>();
+    let (begun, has_begun) = oneshot::channel();
+    let store = store.clone();
+    let held = tokio::spawn(async move {
+        let job = move |_: &Writes<'_>| {
+            begun.send(()).unwrap();
+            // Ends when the sender is dropped.
+            wait.recv().unwrap_err();
+            Ok(())
+        };
+        store.write(job).await
+    });
+    has_begun.await.unwrap();
+    (let_go, held)
+}
+
+/// Hands in a job, which waits behind those before it.
+pub(crate) async fn hand_in<T: Send + 'static>(
+    store: &Store,
+    job: impl FnOnce(&Writes<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> JoinHandle<Result<T, StoreError>> {
+    let store = store.clone();
+    let mut write = Box::pin(async move { store.write(job).await });
+    // The first poll puts it into the queue.
+    assert!(polled(&mut write).await.is_none());
+    tokio::spawn(write)
+}
+
+/// Polls once.
+pub(crate) async fn polled<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 /// The file is sound, its counters agree with its rows, and nothing else is wrong.

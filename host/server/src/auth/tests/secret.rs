@@ -35,7 +35,7 @@ fn token(by: &Authenticator) -> String {
 fn trusts(one: &Authenticator, other: &Authenticator) -> bool {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&format!("JWT {}", token(other))).unwrap());
-    one.authenticate(&Method::GET, &headers).is_ok()
+    one.authenticate(&Method::GET, &headers, None).is_ok()
 }
 
 #[test]

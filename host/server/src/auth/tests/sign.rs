@@ -30,7 +30,7 @@ fn said(token: &str) -> Value {
 fn taken(site: &Authenticator, token: &str) -> Result<Claims, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", HeaderValue::from_str(&format!("JWT {token}")).unwrap());
-    site.authenticate(&Method::POST, &headers)
+    site.authenticate(&Method::POST, &headers, None)
 }
 
 #[test]

@@ -1,0 +1,338 @@
+//! The parts of a form, as Django's `MultiPartParser` reads them.
+//!
+//! A parser of our own, for exactness: what a part is, where it ends, which of its headers count and what is skipped
+//! in silence all differ between Django and the crates that follow RFC 7578. Django is lenient in its own way, and its
+//! answers are the promise here. Of HTML's entities in file names, only numbers, the five of XML and those of `/`, `\`
+//! and `.` are read: a name matters only in whether anything is left of it.
+
+use std::ops::Range;
+
+use encoding_rs::WINDOWS_1252;
+use hookbox_archive::body::Value;
+use hookbox_archive::python;
+
+use super::charset::Charset;
+use super::content::{Header, MAX_FIELDS};
+use super::fault::Fault;
+
+/// Files of a form, at most.
+const MAX_FILES: usize = 100;
+
+/// Bytes that a part's header may have.
+const MAX_HEADER: usize = 1_024;
+
+/// Bytes that Django reads at once. What is left of a part that it skips is a further part from there on.
+const READ: usize = 64 * 1_024;
+
+/// Names and values: first all text, then all files, so that of one name the file counts.
+///
+/// # Errors
+/// [`Fault::Malformed`] for a header that does not end and for a file that is not its base64, [`Fault::BadRequest`]
+/// for too many fields or files.
+pub(super) fn pairs(bytes: &[u8], boundary: &str, charset: Charset) -> Result<Vec<(String, Value)>, Fault> {
+    let separator = format!("--{boundary}");
+    let mut stream = Stream { bytes, at: 0, read: 0 };
+    let (mut texts, mut files) = (Vec::new(), Vec::new());
+    let (mut text_count, mut file_count) = (0, 0);
+    // A file counts once something follows its end.
+    let mut open_file = None;
+    while stream.fill() {
+        let mut part = Part { stream: &mut stream, separator: separator.as_bytes(), done: false };
+        let head = Head::read(&mut part)?;
+        files.extend(open_file.take().map(|name| (name, Value::File)));
+        if head.file_name.is_none() {
+            text_count += 1;
+            // Before the first boundary and after the last one there is a part without a name each.
+            if text_count > MAX_FIELDS + 2 {
+                return Err(Fault::BadRequest("The form has more than 1000 fields."));
+            }
+        }
+        let Some(name) = head.name else { continue };
+        let name = charset.lossy(name.trim_matches(is_space).as_bytes());
+        let Some(file_name) = head.file_name else {
+            let end = part.by_ref().last().map_or(head.content.end, |piece| piece.end);
+            let content = &bytes[head.content.start..end];
+            let decoded = head.base64.then(|| from_base64(content)).flatten();
+            let text = charset.lossy(decoded.as_deref().unwrap_or(content));
+            texts.push((name, Value::Text(text.as_str().into())));
+            continue;
+        };
+        file_count += 1;
+        if file_count > MAX_FILES {
+            return Err(Fault::BadRequest("The form has more than 100 files."));
+        }
+        if !is_file_name(&charset.lossy(file_name.as_bytes())) {
+            continue;
+        }
+        let content = std::iter::once(head.content).chain(part);
+        if !head.base64 {
+            content.for_each(drop);
+        } else if !is_base64(content.map(|piece| &bytes[piece])) {
+            return Err(refused("Could not decode base64 data."));
+        }
+        open_file = Some(name);
+    }
+    texts.append(&mut files);
+    Ok(texts)
+}
+
+fn refused(reason: &str) -> Fault {
+    Fault::Malformed(format!("Multipart form parse error - {reason}"))
+}
+
+/// The body as Django reads it. What lies between the two positions is read, and nobody's yet.
+struct Stream<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    read: usize,
+}
+
+impl Stream<'_> {
+    /// Reads on when nothing is left. Whether there is anything.
+    fn fill(&mut self) -> bool {
+        if self.at == self.read {
+            self.read = self.bytes.len().min(self.read + READ);
+        }
+        self.at < self.read
+    }
+}
+
+/// A part: positions of its bytes, in pieces that follow each other.
+struct Part<'s, 'a> {
+    stream: &'s mut Stream<'a>,
+    separator: &'s [u8],
+    done: bool,
+}
+
+impl Iterator for Part<'_, '_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        if self.done {
+            return None;
+        }
+        let Self { stream, separator, done } = self;
+        // A boundary with the line ends around it is not to be taken for content when only its beginning is read.
+        let held_back = separator.len() + 6;
+        let start = stream.at;
+        while stream.at - start <= held_back {
+            if !stream.fill() {
+                *done = true;
+                break;
+            }
+            stream.at = stream.read;
+        }
+        let piece = &stream.bytes[start..stream.at];
+        if piece.is_empty() {
+            return None;
+        }
+        if let Some(end) = find(piece, separator) {
+            stream.at = start + end + separator.len();
+            *done = true;
+            let content = &piece[..end];
+            let content = content.strip_suffix(b"\n").unwrap_or(content);
+            let content = content.strip_suffix(b"\r").unwrap_or(content);
+            return Some(start..start + content.len());
+        }
+        if piece.len() <= held_back {
+            *done = true;
+        } else {
+            stream.at -= held_back;
+        }
+        Some(start..stream.at)
+    }
+}
+
+fn find(bytes: &[u8], sought: &[u8]) -> Option<usize> {
+    bytes.windows(sought.len()).position(|window| window == sought)
+}
+
+/// What a part says of itself. Without a name it is skipped.
+#[derive(Debug, Default)]
+struct Head {
+    name: Option<String>,
+    file_name: Option<String>,
+    base64: bool,
+    /// What of the content is read with the header.
+    content: Range<usize>,
+}
+
+impl Head {
+    fn read(part: &mut Part<'_, '_>) -> Result<Self, Fault> {
+        let Some(Range { start, mut end }) = part.next() else { return Ok(Self::default()) };
+        while end - start < MAX_HEADER {
+            let Some(piece) = part.next() else { break };
+            end = piece.end;
+        }
+        let bytes = part.stream.bytes;
+        let header = &bytes[start..end.min(start + MAX_HEADER)];
+        let Some(length) = find(header, b"\r\n\r\n") else {
+            return if header.len() < MAX_HEADER {
+                Ok(Self::default())
+            } else {
+                Err(refused("Request max total header size exceeded."))
+            };
+        };
+        let mut head = Self { content: start + length + 4..end, ..Self::default() };
+        let mut rest = &header[..length];
+        loop {
+            let end = find(rest, b"\r\n");
+            head.see(&rest[..end.unwrap_or(rest.len())]);
+            let Some(end) = end else { return Ok(head) };
+            rest = &rest[end + 2..];
+        }
+    }
+
+    /// Takes in one line. The last one of a name counts, and what is no header is passed over.
+    fn see(&mut self, line: &[u8]) {
+        let Some(header) = std::str::from_utf8(line).ok().and_then(Header::read) else { return };
+        match header.main.split_once(':') {
+            Some(("content-disposition", _)) => {
+                self.name = header.parameter("name").map(str::to_owned);
+                self.file_name = header.parameter("filename").filter(|name| !name.is_empty()).map(str::to_owned);
+            }
+            Some(("content-transfer-encoding", encoding)) => {
+                self.base64 = python::strip(encoding) == "base64";
+            }
+            _ => {}
+        }
+    }
+}
+
+/// White space to `bytes.strip()` and `bytes.split()`.
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t'..='\r')
+}
+
+/// Whether anything is left of a file's name without folders and what cannot be printed.
+fn is_file_name(name: &str) -> bool {
+    let name = unescaped(name);
+    let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(printable).collect();
+    !["", ".", ".."].contains(&name.as_str())
+}
+
+/// Rust escapes in its debugging output what Python's `isprintable` denies, quotes aside.
+fn printable(letter: &char) -> bool {
+    // Marks are escaped only where they follow nothing.
+    let text: String = ['a', *letter].into_iter().collect();
+    matches!(letter, '"' | '\'') || text.escape_debug().nth(1) == Some(*letter)
+}
+
+/// Text with HTML's references replaced, as `html.unescape`.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        match numbered(rest).or_else(|| named(rest)) {
+            Some((letter, length)) => {
+                plain.extend(letter);
+                rest = &rest[length..];
+            }
+            None => plain.push('&'),
+        }
+    }
+    plain + rest
+}
+
+/// A reference by number, what it stands for and its length.
+fn numbered(text: &str) -> Option<(Option<char>, usize)> {
+    let digits = text.strip_prefix('#')?;
+    let (digits, radix) = match digits.strip_prefix(['x', 'X']) {
+        Some(digits) => (digits, 16),
+        None => (digits, 10),
+    };
+    let (digits, rest) = digits.split_at(digits.find(|l: char| !l.is_digit(radix)).unwrap_or(digits.len()));
+    if digits.is_empty() {
+        return None;
+    }
+    let rest = rest.strip_prefix(';').unwrap_or(rest);
+    // A number beyond 32 bits is beyond all characters, too.
+    let code = u32::from_str_radix(digits, radix).unwrap_or(u32::MAX);
+    let letter = match (code, u8::try_from(code)) {
+        (0, _) => Some('\u{fffd}'),
+        (0x0d, _) => Some('\r'),
+        (_, Ok(byte @ 0x80..=0x9f)) => WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next(),
+        (1..=8 | 0x0b | 0x0e..=0x1f | 0x7f | 0xfdd0..=0xfdef, _) => None,
+        _ if code <= 0x0010_ffff && code & 0xfffe == 0xfffe => None,
+        _ => Some(char::from_u32(code).unwrap_or('\u{fffd}')),
+    };
+    Some((letter, text.len() - rest.len()))
+}
+
+/// A reference by name, what it stands for and its length.
+fn named(text: &str) -> Option<(Option<char>, usize)> {
+    const NAMES: &[(&str, char)] = &[
+        ("amp;", '&'),
+        ("lt;", '<'),
+        ("gt;", '>'),
+        ("quot;", '"'),
+        ("apos;", '\''),
+        ("sol;", '/'),
+        ("bsol;", '\\'),
+        ("period;", '.'),
+        // Old names do without their end.
+        ("amp", '&'),
+        ("lt", '<'),
+        ("gt", '>'),
+        ("quot", '"'),
+    ];
+    let (name, letter) = NAMES.iter().find(|(name, _)| text.starts_with(name))?;
+    Some((Some(*letter), name.len()))
+}
+
+/// The value of a letter in base64.
+fn sextet(letter: u8) -> Option<u8> {
+    Some(match letter {
+        b'A'..=b'Z' => letter - b'A',
+        b'a'..=b'z' => letter - b'a' + 26,
+        b'0'..=b'9' => letter - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
+}
+
+/// Decodes as `binascii.a2b_base64`, which passes over foreign letters and stops at sound padding, where the crate
+/// `base64` refuses.
+fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut place, mut left, mut padding) = (0_u8, 0_u8, 0_u8);
+    for letter in text {
+        if *letter == b'=' {
+            if place >= 2 {
+                padding += 1;
+                if place + padding >= 4 {
+                    return Some(decoded);
+                }
+            }
+            continue;
+        }
+        let Some(value) = sextet(*letter) else { continue };
+        padding = 0;
+        match place {
+            0 => {}
+            1 => decoded.push(left << 2 | value >> 4),
+            2 => decoded.push(left << 4 | value >> 2),
+            _ => decoded.push(left << 6 | value),
+        }
+        left = value;
+        place = (place + 1) % 4;
+    }
+    (place == 0).then_some(decoded)
+}
+
+/// Whether a file's pieces are base64. Each is decoded on its own, up to a multiple of four letters.
+fn is_base64<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut held: Vec<u8> = Vec::new();
+    for piece in pieces {
+        held.extend(piece.iter().filter(|byte| !is_space(char::from(**byte))));
+        let aligned = held.len() / 4 * 4;
+        if from_base64(&held[..aligned]).is_none() {
+            return false;
+        }
+        held.drain(..aligned);
+    }
+    held.is_empty()
+}
