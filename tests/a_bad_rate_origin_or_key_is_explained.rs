@@ -46,7 +46,6 @@ fn an_origin_that_is_none() {
         "apps.example.com",
         "https://apps.example.com/",
         "https://apps.example.com/path",
-        "https://*.example.com",
         "ftp://apps.example.com",
         "https://user@apps.example.com",
         "https://APPS.example.com",

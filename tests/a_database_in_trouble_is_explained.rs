@@ -313,7 +313,7 @@ mod read_only {
         mode(&path(&site), 0o444);
         let before = fs::read(path(&site)).unwrap();
         let server = site.start(serve(&site));
-        assert_eq!(alice().all(&server), [row.clone()], "reads go on");
+        assert_eq!(alice().all(&server), std::slice::from_ref(&row), "reads go on");
         for answer in [
             alice().patch(&server, &row["id"], &json!({"is_archived": true})),
             alice().delete(&server, &row["id"]),
@@ -323,10 +323,15 @@ mod read_only {
             let detail = body["detail"].as_str().unwrap();
             assert!(detail.contains("read-only") && detail.contains("permissions"), "{detail}");
         }
-        assert_eq!(alice().all(&server), [row.clone()]);
+        assert_eq!(alice().all(&server), std::slice::from_ref(&row));
         server.stop();
         assert_eq!(fs::read(path(&site)).unwrap(), before);
-        mode(&path(&site), 0o600);
+        // SQLite has made the files beside it with its permissions.
+        for file in ["hookbox.db", "hookbox.db-wal", "hookbox.db-shm"].map(|name| site.data().join(name)) {
+            if file.exists() {
+                mode(&file, 0o600);
+            }
+        }
         let server = site.start(serve(&site));
         let answer = alice().patch(&server, &row["id"], &json!({"is_archived": true}));
         assert_eq!(answer.json(200)["is_archived"], true, "and nothing was lost");

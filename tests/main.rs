@@ -30,6 +30,7 @@ mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;
 mod the_archive_api_answers_as_the_django_plugin;
+mod the_archive_api_answers_odd_requests;
 mod the_archive_follows_its_rules;
 mod the_sample_plugins_scenarios_hold;
 mod tokens_stay_out_of_the_log;

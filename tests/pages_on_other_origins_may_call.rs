@@ -68,14 +68,14 @@ fn a_page_reads_and_writes_with_cookies() {
     let read = |origin| ask(&server, "GET", ROWS, &[("origin", origin), ("cookie", &cookie)], None);
     let answer = read(PAGE);
     assert_eq!((answer.json(200)["count"].as_u64(), readable(&answer)), (Some(0), MINE));
-    assert_eq!(answer.header("vary"), Some("Origin"));
+    assert!(answer.header("vary").unwrap().contains("Origin"), "{:?}", answer.headers);
     assert!(answer.header("access-control-expose-headers").unwrap().contains("Retry-After"));
     let answer = read("http://localhost:1997");
     assert_eq!(readable(&answer).0, Some("http://localhost:1997"));
     for stranger in [STRANGER, "http://apps.example.com", "https://apps.example.com:444", "null"] {
         let answer = read(stranger);
         assert_eq!(readable(&answer), (None, None), "{stranger}");
-        assert_eq!(answer.header("vary"), Some("Origin"), "a cache keeps the two apart");
+        assert!(answer.all("vary").join(", ").contains("Origin"), "a cache keeps the two apart");
     }
 
     let write = |origin, csrf| {

@@ -225,7 +225,7 @@ impl Run {
             match value {
                 Value::Array(_) => {
                     let mut names: Vec<String> =
-                        got.unwrap_or_default().split(", ").map(|part| part.to_owned()).collect();
+                        got.unwrap_or_default().split(", ").map(str::to_owned).collect();
                     if name == "Vary" {
                         names = names.iter().map(|part| part.to_ascii_lowercase()).collect();
                     }

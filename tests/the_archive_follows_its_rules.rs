@@ -399,8 +399,7 @@ impl Model {
             }
             Expected::Written { status, mut row, before, echo } => {
                 assert_eq!(answer.status, status, "{request:?}: {body}");
-                let time = |field: &str| body[field].as_str().unwrap_or_default().to_owned();
-                row.updated_at = time("updated_at");
+                row.updated_at = body["updated_at"].as_str().unwrap_or_default().to_owned();
                 match &before {
                     None => {
                         row.id = body["id"].as_i64().unwrap();

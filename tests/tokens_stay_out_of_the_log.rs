@@ -177,7 +177,7 @@ fn a_made_secret_is_nowhere_but_in_its_file() {
 
 #[test]
 fn the_commands_log_neither() {
-    let site = Site::new(jwt::AUTH);
+    let site = Site::new(&unthrottled(jwt::AUTH));
     let server = site.serve();
     let data = catalog_info(COURSE).to_string();
     let good = token("ci", &json!({"scopes": ["hooks:run"]}));
@@ -221,7 +221,8 @@ fn mistakes_in_the_configuration_repeat_no_secret() {
         ran.explains(&["auth."]);
         Confidential(vec![secret.to_owned()]).is_not_in(&ran.stderr);
     }
-    let mut command = Site::empty().command(&["serve", "--listen", "127.0.0.1:0"]);
+    let site = Site::empty();
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("HOOKBOX_AUTH__SECRET", number);
     let ran = run(command).exits(1);
     ran.explains(&["auth.secret", "in quotes"]);

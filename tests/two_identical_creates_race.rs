@@ -52,7 +52,8 @@ fn of_identical_creates_one_wins() {
     for round in 0..ROUNDS {
         // ASCII case does not tell two courses apart.
         let body = |letter: &str| json!({"course_id": format!("course-v1:edX+{letter}+{round}")});
-        let one = |at: usize| (&alice, "POST", ROWS.to_owned(), body(if at % 2 == 0 { "a" } else { "A" }));
+        let one =
+            |at: usize| (&alice, "POST", ROWS.to_owned(), body(if at.is_multiple_of(2) { "a" } else { "A" }));
         let answers = together(&server, &(0..AT_ONCE).map(one).collect::<Vec<_>>());
         assert_eq!(statuses(&answers), [201, 400, 400, 400], "{answers:?}");
         told_of_the_other(&answers);

@@ -103,7 +103,7 @@ pub(crate) fn whole(float: f64) -> Option<i64> {
     // 2^63 is a float; the greatest i64 is not.
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
     let whole = float.trunc();
-    (whole >= -BOUND && whole < BOUND).then_some(whole as i64)
+    (-BOUND..BOUND).contains(&whole).then_some(whole as i64)
 }
 
 /// What a body holds.

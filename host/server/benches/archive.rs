@@ -59,7 +59,7 @@ async fn main() {
     }
     let patch = move |number: u64| {
         let id = first + i64::try_from(number % 1_000).unwrap();
-        (format!("PATCH {STATUSES}{id}/"), format!("{{\"is_archived\":{}}}", number % 2 == 0))
+        (format!("PATCH {STATUSES}{id}/"), format!("{{\"is_archived\":{}}}", number.is_multiple_of(2)))
     };
     if wanted("patch") {
         site.beside_floor("patch", &site.alice, 200, patch).await;

@@ -251,7 +251,9 @@ impl Asked<'_> {
             (Resource::Detail(id), Method::PUT) => {
                 self.update(caller, id, Write::Replace, layout, sent).await
             }
-            (Resource::Detail(id), Method::PATCH) => self.update(caller, id, Write::Patch, layout, sent).await,
+            (Resource::Detail(id), Method::PATCH) => {
+                self.update(caller, id, Write::Patch, layout, sent).await
+            }
             (Resource::Detail(id), Method::DELETE) => {
                 self.app.archive.delete(caller, id, self.params).await?;
                 Ok(Answer { status: StatusCode::NO_CONTENT, body: None })

@@ -62,12 +62,16 @@ impl Cors {
         Some(response)
     }
 
-    /// Adds to an answer that the page may read it.
+    /// Adds to an answer that the page may read it. The only `Vary` that an answer has so far is `Cookie`.
     pub(crate) fn allow(&self, origin: Option<&HeaderValue>, answer: &mut HeaderMap) {
         if self.origins.is_empty() {
             return;
         }
-        answer.append(VARY, HeaderValue::from_static("Origin"));
+        let vary = match answer.get(VARY) {
+            Some(_) => HeaderValue::from_static("Cookie, Origin"),
+            None => HeaderValue::from_static("Origin"),
+        };
+        answer.insert(VARY, vary);
         if let Some(origin) = origin.filter(|origin| self.knows(origin)) {
             answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             answer.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);

@@ -102,18 +102,18 @@ impl Filter {
     }
 }
 
+/// One status by its id.
+const BY_ID: &str =
+    "SELECT id, course_id, user_id, is_archived, archive_date, created_at, updated_at, last_synced
+     FROM archive_status WHERE id = ?1";
+
 impl Reads<'_> {
     /// The status with this id, if the filter admits it.
     ///
     /// # Errors
     /// The database could not be read.
     pub fn status(&self, id: i64, filter: &Filter) -> Result<Option<Status>, StoreError> {
-        let status = self.first(
-            "SELECT id, course_id, user_id, is_archived, archive_date, created_at, updated_at, last_synced
-             FROM archive_status WHERE id = ?1",
-            [id],
-            status,
-        )?;
+        let status = self.first(BY_ID, [id], status)?;
         Ok(status.filter(|status| filter.admits(status)))
     }
 

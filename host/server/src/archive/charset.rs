@@ -69,9 +69,7 @@ impl Charset {
     /// The charset that Python finds under this name.
     pub(super) fn known(name: &str) -> Option<Self> {
         let name = normalised(name);
-        aliased(&name)
-            .or_else(|| aliased(&name.replace('.', "_")))
-            .or_else(|| Self::of_module(&name))
+        aliased(&name).or_else(|| aliased(&name.replace('.', "_"))).or_else(|| Self::of_module(&name))
     }
 
     /// The charset of one of Python's modules.
@@ -189,13 +187,16 @@ impl Table {
     /// The character of a byte from 0x80 on.
     fn read(self, encoding: &'static Encoding, byte: u8) -> Option<char> {
         let web = || {
-            let text = encoding.decode_without_bom_handling_and_without_replacement(std::slice::from_ref(&byte));
+            let text =
+                encoding.decode_without_bom_handling_and_without_replacement(std::slice::from_ref(&byte));
             text.and_then(|text| text.chars().next())
         };
         match (self, byte) {
             (Self::Controls, 0x80..=0x9f) => Some(char::from(byte)),
             (Self::Koi8U, 0xae) => Some('╝'),
             (Self::Koi8U, 0xbe) => Some('╬'),
+            // A Hebrew point that later tables added.
+            (Self::NoControls, 0xca) if encoding == encoding_rs::WINDOWS_1255 => None,
             (Self::NoControls, _) => web().filter(|letter| !letter.is_control()),
             _ => web(),
         }
@@ -308,8 +309,14 @@ fn aliased(name: &str) -> Option<Charset> {
 /// Python's other names of its modules: `encodings.aliases` of Python 3.11.
 const ALIASES: &[(&str, &str)] = &[
     ("utf_8", "u8 utf utf8 utf8_ucs2 utf8_ucs4 cp65001"),
-    ("ascii", "646 ansi_x3.4_1968 ansi_x3_4_1968 ansi_x3.4_1986 cp367 csascii ibm367 iso646_us iso_646.irv_1991 iso_ir_6 us us_ascii"),
-    ("latin_1", "8859 cp819 csisolatin1 ibm819 iso8859 iso8859_1 iso_8859_1 iso_8859_1_1987 iso_ir_100 l1 latin latin1"),
+    (
+        "ascii",
+        "646 ansi_x3.4_1968 ansi_x3_4_1968 ansi_x3.4_1986 cp367 csascii ibm367 iso646_us iso_646.irv_1991 iso_ir_6 us us_ascii",
+    ),
+    (
+        "latin_1",
+        "8859 cp819 csisolatin1 ibm819 iso8859 iso8859_1 iso_8859_1 iso_8859_1_1987 iso_ir_100 l1 latin latin1",
+    ),
     ("utf_16", "u16 utf16"),
     ("utf_16_le", "unicodelittleunmarked utf_16le"),
     ("utf_16_be", "unicodebigunmarked utf_16be"),
@@ -344,7 +351,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("mac_roman", "macintosh macroman"),
     ("gbk", "936 cp936 ms936"),
     ("gb18030", "gb18030_2000"),
-    ("gb2312", "chinese csiso58gb231280 euc_cn euccn eucgb2312_cn gb2312_1980 gb2312_80 iso_ir_58 x_mac_simp_chinese"),
+    (
+        "gb2312",
+        "chinese csiso58gb231280 euc_cn euccn eucgb2312_cn gb2312_1980 gb2312_80 iso_ir_58 x_mac_simp_chinese",
+    ),
     ("big5", "big5_tw csbig5 x_mac_trad_chinese"),
     ("shift_jis", "csshiftjis shiftjis sjis s_jis x_mac_japanese"),
     ("euc_jp", "eucjp ujis u_jis"),
@@ -354,3 +364,110 @@ const ALIASES: &[(&str, &str)] = &[
     ("cp950", "950 ms950"),
     ("iso2022_jp", "csiso2022jp iso2022jp iso_2022_jp"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_pythons() {
+        let latin1 =
+            ["latin-1", "LATIN1", "8859", "iso8859-1", "ISO_8859-1", "l1", "cp819", " iso--8859--1 "];
+        for name in latin1 {
+            assert_eq!(Charset::known(name), Some(Charset::Latin1), "{name}");
+        }
+        for name in ["ascii", "US-ASCII", "646", "ansi_x3.4-1968", "iso646-us", "iso_646.irv_1991"] {
+            assert_eq!(Charset::known(name), Some(Charset::Ascii), "{name}");
+        }
+        for name in ["utf-8", "UTF8", "u8", "utf", "cp65001"] {
+            assert_eq!(Charset::known(name), Some(Charset::Utf8), "{name}");
+        }
+        let others = [
+            ("utf-8-sig", Charset::Utf8Sig),
+            ("utf16", Charset::Utf16(None)),
+            ("UTF-16LE", Charset::Utf16(Some(Order::Little))),
+            ("utf_32_be", Charset::Utf32(Some(Order::Big))),
+            ("1252", Charset::Single(encoding_rs::WINDOWS_1252, Table::NoControls)),
+            ("macintosh", Charset::Single(encoding_rs::MACINTOSH, Table::Same)),
+            ("sjis", Charset::Multi(encoding_rs::SHIFT_JIS)),
+        ];
+        for (name, charset) in others {
+            assert_eq!(Charset::known(name), Some(charset), "{name}");
+        }
+        for name in [
+            "",
+            "x-user-defined",
+            "replacement",
+            "x-mac-cyrillic",
+            "iso-8859-8-i",
+            "windows-874",
+            "dos-874",
+            "unicode-1-1-utf-8",
+            "utf16le",
+            "latin.1",
+        ] {
+            assert_eq!(Charset::known(name), None, "{name}");
+        }
+        assert_eq!(Charset::named(Some("replacement")), Charset::Utf8);
+    }
+
+    #[test]
+    fn every_alias_is_of_a_module_that_is_read() {
+        for (module, _) in ALIASES {
+            assert!(Charset::of_module(module).is_some(), "{module}");
+        }
+    }
+
+    #[test]
+    fn bytes_without_meaning_are_pythons() {
+        for (name, bytes, text) in [
+            ("cp1252", &b"\x80"[..], Some("€")),
+            ("cp1252", b"\x81", None),
+            ("cp1255", b"\xca", None),
+            ("koi8-u", b"\xae", Some("╝")),
+            ("latin5", b"\x80\xfd", Some("\u{80}ı")),
+            ("ascii", b"\x80", None),
+            ("utf-8", b"\xef\xbb\xbfa", Some("\u{feff}a")),
+            ("utf-8-sig", b"\xef\xbb\xbfa", Some("a")),
+            ("utf-16", b"\xfe\xff\0a", Some("a")),
+            ("utf-16", b"a\0", Some("a")),
+            ("utf-16-le", b"\xff\xfea\0", Some("\u{feff}a")),
+            ("utf-16-be", b"\xd8\x3d\xde\0", Some("😀")),
+            ("utf-16-be", b"\xde\0\0a", None),
+            ("utf-16-be", b"\0a\xd8\x3d", None),
+            ("utf-32", b"a\0\0\0", Some("a")),
+            ("utf-32", b"\0\0\xfe\xff\0\0\0a", Some("a")),
+            ("utf-32-le", b"\0\xd8\0\0", None),
+            ("utf-32-le", b"a\0\0", None),
+            ("shift_jis", b"\x82\xa0", Some("あ")),
+        ] {
+            assert_eq!(Charset::named(Some(name)).strict(bytes).as_deref(), text, "{name} {bytes:?}");
+        }
+        for (name, bytes, text) in [
+            ("utf-8", &b"a\xffb\xc3"[..], "a\u{fffd}b\u{fffd}"),
+            ("utf-16-be", b"\0a\xd8\0\0b\xd8\0\0", "a\u{fffd}b\u{fffd}"),
+            ("utf-32-le", b"\0\xd8\0\0a\0\0\0b", "\u{fffd}a\u{fffd}"),
+        ] {
+            assert_eq!(Charset::named(Some(name)).lossy(bytes), text, "{name} {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_drops_a_cut_character_and_wants_an_order() {
+        for (name, bytes, text) in [
+            ("utf-8", &b"a\xc3"[..], Some("a")),
+            ("utf-8", b"a\xf0\x9f\x98", Some("a")),
+            ("utf-8", b"a\xc3b", None),
+            ("utf-8", b"a\xff", None),
+            ("utf-8", b"a\xed\xa0", None),
+            ("utf-16", b"a\0", None),
+            ("utf-16", b"\xff\xfea\0\x3d\xd8\0", Some("a")),
+            ("utf-16-le", b"a\0b", Some("a")),
+            ("utf-32", b"a\0\0\0", None),
+            ("utf-32-le", b"a\0\0\0b", Some("a")),
+            ("gbk", b"a\xc4", None),
+        ] {
+            assert_eq!(Charset::named(Some(name)).streamed(bytes).as_deref(), text, "{name} {bytes:?}");
+        }
+    }
+}

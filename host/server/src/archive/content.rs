@@ -45,8 +45,7 @@ pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Content, Fault> 
     let charset = Charset::named(header.parameter("charset"));
     if media.admits("application", "json") {
         let refused = |reason: String| Fault::Malformed(format!("JSON parse error - {reason}"));
-        let text =
-            charset.streamed(bytes).ok_or_else(|| refused("the text is not in its charset".into()))?;
+        let text = charset.streamed(bytes).ok_or_else(|| refused("the text is not in its charset".into()))?;
         return Ok(read_json(&text).map_err(|error| refused(error.to_string()))?.into());
     }
     let pairs = if media.admits("application", "x-www-form-urlencoded") {
@@ -173,7 +172,7 @@ fn section(name: &str) -> Option<(&str, Option<(usize, String)>)> {
     let digits = rest.strip_suffix('*').unwrap_or(rest);
     let number = digits.trim_start_matches('0').to_owned();
     let sound = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    sound.then(|| (base, Some((number.len(), number))))
+    sound.then_some((base, Some((number.len(), number))))
 }
 
 /// The value of an extended parameter. Without a charset it is ASCII.
@@ -205,4 +204,127 @@ fn joined(mut sections: Vec<Section>) -> Option<String> {
         }
     }
     Some(charset.lossy(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(media: &str, body: &[u8]) -> Result<Content, Fault> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, media.parse().unwrap());
+        read(&headers, body)
+    }
+
+    fn course(media: &str, body: &[u8]) -> String {
+        match reading(media, body) {
+            Ok(Content { body: Body::Fields(Fields { course_id: Some(Value::Text(text)), .. }), .. }) => {
+                text.text
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn json_is_read_in_its_charset() {
+        for (charset, body) in [
+            ("utf-8", "{\"course_id\":\"é\"}".as_bytes()),
+            ("utf-8", b"{\"course_id\":\"\xc3\xa9\"}\xc3"),
+            ("utf-8-sig", b"\xef\xbb\xbf{\"course_id\":\"\xc3\xa9\"}"),
+            ("latin-1", b"{\"course_id\":\"\xe9\"}"),
+            ("replacement", b"{\"course_id\":\"\xc3\xa9\"}"),
+        ] {
+            assert_eq!(
+                course(&format!("application/json; charset={charset}"), body),
+                "é",
+                "{charset} {body:?}"
+            );
+        }
+        for (charset, body) in [
+            ("utf-8", &b"\xc3"[..]),
+            ("utf-8", b"\xef\xbb\xbf{}"),
+            ("utf-8", b"{\"a\":\"\xff\"}"),
+            ("utf-16", b"{\0}\0"),
+            ("utf-16-le", b"\xff\xfe{\0}\0"),
+        ] {
+            let read = reading(&format!("application/json; charset={charset}"), body);
+            assert!(matches!(read, Err(Fault::Malformed(_))), "{charset} {body:?}");
+        }
+    }
+
+    #[test]
+    fn a_boundary_is_read_as_django_does() {
+        let body = b"--X\r\nContent-Disposition: form-data; name=course_id\r\n\r\na\r\n--X--";
+        for media in [
+            "multipart/form-data; boundary=X",
+            "multipart/Form-Data; BOUNDARY=\"X\"",
+            "multipart/*; boundary=X",
+            "multipart/form-data; boundary*=utf-8''X",
+            "multipart/form-data; boundary=Y; boundary=X",
+            "multipart/form-data; boundary=<X>",
+        ] {
+            assert_eq!(course(media, body), "a", "{media}");
+        }
+        for (media, reason) in [
+            ("Multipart/Form-Data; boundary=X", "Invalid Content-Type: Multipart/Form-Data; boundary=X"),
+            ("*/form-data; boundary=X", "Invalid Content-Type: */form-data; boundary=X"),
+            ("multipart/form-data", "Invalid boundary in multipart: None"),
+            ("multipart/form-data; boundary=", "Invalid boundary in multipart: "),
+            ("multipart/form-data; boundary=\"X \"", "Invalid boundary in multipart: X "),
+        ] {
+            let Err(Fault::Malformed(detail)) = reading(media, body) else { panic!("{media}") };
+            assert_eq!(detail, format!("Multipart form parse error - {reason}"));
+        }
+        assert!(matches!(reading("text/plain", body), Err(Fault::Media(_))));
+    }
+
+    #[test]
+    fn a_form_has_a_token() {
+        let form = "application/x-www-form-urlencoded";
+        for (media, token) in [(form, Some("b")), ("*/x-www-form-urlencoded", None)] {
+            let content = reading(media, b"csrfmiddlewaretoken=a&csrfmiddlewaretoken=b").unwrap();
+            assert_eq!(content.csrf_token.as_deref(), token, "{media}");
+        }
+        let part = b"--X\r\nContent-Disposition: a; name=csrfmiddlewaretoken\r\n\r\nc\r\n--X--";
+        let content = reading("multipart/form-data; boundary=X", part).unwrap();
+        assert_eq!(content.csrf_token.as_deref(), Some("c"));
+        let json = reading("application/json", b"{\"csrfmiddlewaretoken\":\"a\"}").unwrap();
+        assert_eq!(json.csrf_token, None);
+    }
+
+    #[test]
+    fn a_body_without_bytes_has_no_fields() {
+        for (media, form) in
+            [("application/json", false), ("multipart/form-data", true), ("text/plain", false)]
+        {
+            let empty = Body::Fields(Fields { form, ..Fields::default() });
+            assert_eq!(reading(media, b"").unwrap().body, empty, "{media}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_read_as_pythons_email_does() {
+        for (line, value) in [
+            ("a; NAME=b", Some("b")),
+            ("a; name=b; name=c", Some("c")),
+            ("a; name=\" b;\\\"c \"", Some(" b;\"c ")),
+            ("a; name = b ", Some("b")),
+            ("a; name=<b>", Some("b")),
+            ("a; name", Some("")),
+            ("a; name*=utf-8''course%5Fid", Some("course_id")),
+            ("a; name*=utf-8'en'%C3%A9; name=b", Some("é")),
+            ("a; name*=latin-1''%E9", Some("é")),
+            ("a; name*=%E9b", Some("\u{fffd}b")),
+            ("a; name*=''<b>", Some("b")),
+            ("a; name*1=c; name*0=b", Some("bc")),
+            ("a; name*10=d; name*2*=c; name*0*=utf-8''b", Some("bcd")),
+            ("a", None),
+        ] {
+            let header = Header::read(line).unwrap();
+            assert_eq!((header.main.as_str(), header.parameter("name")), ("a", value), "{line}");
+        }
+        for line in ["a; name*=nobodys''b", "a; name*=b; name*0=c"] {
+            assert_eq!(Header::read(line), None, "{line}");
+        }
+    }
 }

@@ -32,14 +32,8 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b')');
 
 /// What stays as it is in a redirect's query: also what is encoded already.
-const QUERY: &AsciiSet = &PATH
-    .remove(b'#')
-    .remove(b'%')
-    .remove(b'[')
-    .remove(b']')
-    .remove(b'=')
-    .remove(b';')
-    .remove(b'?');
+const QUERY: &AsciiSet =
+    &PATH.remove(b'#').remove(b'%').remove(b'[').remove(b']').remove(b'=').remove(b';').remove(b'?');
 
 /// Scheme and host that the client used. Forwarded headers are not believed.
 ///

@@ -189,7 +189,8 @@ impl Head {
         match header.main.split_once(':') {
             Some(("content-disposition", _)) => {
                 self.name = header.parameter("name").map(str::to_owned);
-                self.file_name = header.parameter("filename").filter(|name| !name.is_empty()).map(str::to_owned);
+                self.file_name =
+                    header.parameter("filename").filter(|name| !name.is_empty()).map(str::to_owned);
             }
             Some(("content-transfer-encoding", encoding)) => {
                 self.base64 = python::strip(encoding) == "base64";
@@ -207,7 +208,8 @@ fn is_space(letter: char) -> bool {
 /// Whether anything is left of a file's name without folders and what cannot be printed.
 fn is_file_name(name: &str) -> bool {
     let name = unescaped(name);
-    let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(printable).collect();
+    let name: String =
+        name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(printable).collect();
     !["", ".", ".."].contains(&name.as_str())
 }
 
@@ -335,4 +337,167 @@ fn is_base64<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> bool {
         held.drain(..aligned);
     }
     held.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(body: &[u8]) -> String {
+        match pairs(body, "X", Charset::Utf8) {
+            Ok(pairs) => {
+                let shown = pairs.iter().map(|(name, value)| match value {
+                    Value::Text(text) => format!("{name}={}", text.text),
+                    other => format!("{name}:{}", other.type_name()),
+                });
+                shown.collect::<Vec<_>>().join(" ")
+            }
+            Err(Fault::Malformed(detail)) => detail,
+            Err(other) => format!("{other:?}"),
+        }
+    }
+
+    /// One part with these lines of header, and an end.
+    fn one(header: &str, content: &str) -> String {
+        shown(format!("--X\r\n{header}\r\n\r\n{content}\r\n--X--\r\n").as_bytes())
+    }
+
+    #[test]
+    fn a_boundary_is_wherever_its_bytes_are() {
+        const D: &str = "Content-Disposition: form-data; name";
+        for (body, parts) in [
+            (format!("--X\r\n{D}=a\r\n\r\nb\r\n--X--"), "a=b"),
+            (format!("--X\n{D}=a\r\n\r\nb--X"), "a=b"),
+            (format!("--X\r\n{D}=a\r\n\r\nb--X"), "a=b"),
+            (format!("--X\r\n{D}=a\r\n\r\nb\n\r\n\r--X"), "a=b\n\r\n"),
+            (format!("--X\r\n{D}=a\r\n\r\nb\r\n\r\n--X"), "a=b\r\n"),
+            (format!("--X\r\n{D}=a\r\n\r\nb\r\n"), "a=b\r\n"),
+            (format!("--X--\r\n{D}=a\r\n\r\nb\r\n--X--\r\n{D}=c\r\n\r\nd"), "a=b c=d"),
+            (format!("{D}=a\r\n\r\nb"), "a=b"),
+            (format!("--X {D}=a\r\n\r\nb"), "a=b"),
+            (format!("--X; {D}=a\r\n\r\nb"), ""),
+            (format!("--Xrest: of the line\r\n{D}=a\r\n\r\nb"), "a=b"),
+            ("nothing".to_owned(), ""),
+        ] {
+            assert_eq!(shown(body.as_bytes()), parts, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_header_says_what_a_part_is() {
+        for (header, parts) in [
+            ("CONTENT-DISPOSITION: anything; NAME=a", "a=1"),
+            ("Content-Disposition: form-data; name=\" a \"", "a=1"),
+            ("Content-Disposition: form-data; name=a; name=b", "b=1"),
+            ("Content-Disposition: form-data; name*=utf-8''course%5Fid", "course_id=1"),
+            ("Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b", "b=1"),
+            ("Content-Disposition: form-data", ""),
+            ("no header\r\nContent-Disposition: form-data; name=a", "a=1"),
+            ("Content-Disposition : form-data; name=a", ""),
+            ("Content-Disposition: form-data; name=a; filename=\"\"", "a=1"),
+            ("Content-Disposition: form-data; name=a; filename=f", "a:InMemoryUploadedFile"),
+            ("Content-Disposition: form-data; name=a; filename*=utf-8''f", "a:InMemoryUploadedFile"),
+            ("Content-Disposition: form-data; name=a; filename=\"dir/..\"", ""),
+            ("Content-Disposition: form-data; name=a; filename=\"f/\"", ""),
+        ] {
+            assert_eq!(one(header, "1"), parts, "{header:?}");
+        }
+        let broken = b"--X\r\nContent-Disposition: a; name=\xff\r\n\r\n1\r\n--X";
+        assert_eq!(shown(broken), "");
+    }
+
+    #[test]
+    fn a_header_has_an_end_within_its_first_bytes() {
+        let refused = "Multipart form parse error - Request max total header size exceeded.";
+        assert_eq!(shown(&b"x".repeat(MAX_HEADER - 1)), "");
+        assert_eq!(shown(&b"x".repeat(MAX_HEADER)), refused);
+        let header = |length: usize| {
+            let line = "Content-Disposition: form-data; name=a\r\nx:";
+            shown(format!("{line}{}\r\n\r\n1", "y".repeat(length - line.len())).as_bytes())
+        };
+        assert_eq!(header(MAX_HEADER - 4), "a=1");
+        assert_eq!(header(MAX_HEADER - 3), refused);
+    }
+
+    #[test]
+    fn a_file_counts_when_something_follows_and_comes_last() {
+        let file = "--X\r\nContent-Disposition: form-data; name=a; filename=f\r\n\r\n1\r\n";
+        let text = "--X\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n";
+        assert_eq!(shown(format!("{file}--X").as_bytes()), "");
+        assert_eq!(shown(file.as_bytes()), "");
+        assert_eq!(shown(format!("{file}--X-").as_bytes()), "a:InMemoryUploadedFile");
+        assert_eq!(shown(format!("{file}{text}").as_bytes()), "a=1\r\n a:InMemoryUploadedFile");
+    }
+
+    #[test]
+    fn base64_is_decoded() {
+        const CODED: &str = "\r\nContent-Transfer-Encoding: BASE64 ";
+        let text = format!("Content-Disposition: form-data; name=a{CODED}");
+        for (content, decoded) in [
+            ("dHJ1ZQ==", "a=true"),
+            ("d!H\r\nJ1ZQ==dHJ1", "a=true"),
+            ("dHJ1ZQ", "a=dHJ1ZQ"),
+            ("=dHJ1", "a=tru"),
+            ("", "a="),
+        ] {
+            assert_eq!(one(&text, content), decoded, "{content:?}");
+        }
+        let file = format!("Content-Disposition: form-data; name=a; filename=f{CODED}");
+        for (content, sound) in [("dH\r\n J1", true), ("", true), ("dHJ", false), ("d!!!", false)] {
+            let refused = "Multipart form parse error - Could not decode base64 data.";
+            let shown = if sound { "a:InMemoryUploadedFile" } else { refused };
+            assert_eq!(one(&file, content), shown, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn file_names_are_cleaned() {
+        for yes in
+            ["f", "/dir/f", "C:\\f", "...", "&amp;", "&#47;f", "&lt", "\"", "\\x", "é", "e\u{301}", "\u{301}"]
+        {
+            assert!(is_file_name(yes), "{yes:?}");
+        }
+        for no in [
+            "",
+            ".",
+            "..",
+            "a/",
+            "a\\",
+            "a/\\..",
+            "&#46;",
+            "&#x2E;.",
+            "a&#47",
+            "a&sol;",
+            "\u{7}",
+            "\u{200b}",
+            "\u{a0}",
+            "&#1;",
+            "&#x85;\u{85}",
+        ] {
+            assert_eq!(is_file_name(no), no == "&#x85;\u{85}", "{no:?}");
+        }
+    }
+
+    #[test]
+    fn fields_and_files_are_counted() {
+        let parts = |count: usize, file: &str| {
+            let part = format!("--X\r\nContent-Disposition: form-data; name=a{file}\r\n\r\n1\r\n");
+            pairs(format!("{}--X--", part.repeat(count)).as_bytes(), "X", Charset::Utf8)
+        };
+        assert_eq!(parts(MAX_FIELDS, "").unwrap().len(), MAX_FIELDS);
+        assert!(matches!(parts(MAX_FIELDS + 1, ""), Err(Fault::BadRequest(_))));
+        assert_eq!(parts(MAX_FILES, "; filename=f").unwrap().len(), MAX_FILES);
+        assert!(matches!(parts(MAX_FILES + 1, "; filename=f"), Err(Fault::BadRequest(_))));
+    }
+
+    #[test]
+    fn parts_may_be_longer_than_one_read() {
+        for length in READ - 150..READ + 10 {
+            let content = "y".repeat(length);
+            assert_eq!(one("Content-Disposition: form-data; name=a", &content), format!("a={content}"));
+        }
+        // What is skipped is skipped up to the end of a read.
+        let long = one("x: y", &"y".repeat(2 * READ));
+        assert_eq!(long, "Multipart form parse error - Request max total header size exceeded.");
+    }
 }

@@ -14,7 +14,9 @@ use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
-use super::archive_answers::{ALWAYS, Shared, bad_body, bad_query, forbidden, no_page, no_row, shared};
+use super::archive_answers::{
+    ALWAYS, Shared, bad_body, bad_query, bad_request, forbidden, no_page, no_row, shared,
+};
 use super::parts::{
     Answer, Responses, Shown, body, content, empty, int64, item, json, operation, parameter, schema_of,
 };
@@ -30,11 +32,13 @@ use crate::config::Config;
 /// The operations' tag.
 pub(super) const TAG: &str = "Course archive";
 /// What the tag means.
-pub(super) const ABOUT: &str = "Which learners have archived which courses. Everybody sees and edits their own rows; staff and \
-    superusers see and edit all. The answers are those of the Django sample plugin, down to the wording of the errors.\n\n\
-    Every answer carries `Allow`. `HEAD` works wherever `GET` does. A path without its last slash is redirected to the \
-    one with it (301). `Accept: application/json; indent=4` indents the answer, by at most 8 spaces. With `.json` in place of the last \
-    slash a path answers the same, and other endings are 404.";
+pub(super) const ABOUT: &str = "Which learners have archived which courses. Everybody sees and edits their own rows; \
+    staff and superusers see and edit all. The answers are those of the Django sample plugin, down to the wording of \
+    the errors.\n\nEvery answer carries `Allow`. `HEAD` works wherever `GET` does. A path without its last slash is \
+    redirected to the one with it (301). `Accept: application/json; indent=4` indents the answer, by at most 8 spaces. \
+    With `.json` in place of the last slash a path answers the same, and other endings are 404. A request whose `Host` \
+    names no host, or with more than 1000 parameters, form fields or 100 files, is refused at once (400), with a page in \
+    HTML.";
 
 /// The names that `ordering` knows, each also with `-` in front.
 pub(super) const ORDERINGS: [&str; 6] =
@@ -89,6 +93,7 @@ fn root(config: &Config) -> PathItem {
         schema_of::<ArchiveRoot>(),
         vec![Shown::new("root", "The resources", json!({STATUSES: link}))],
     )])
+    .responses_of([bad_request()])
     .responses_of(shared(config, [Shared::Unauthenticated, Shared::Restricted, Shared::NotAcceptable]));
     let options = describe("describeArchiveRoot", &Resource::Root)
         .securities(Some(Login::Optional.requirements()))
@@ -125,15 +130,14 @@ fn list(config: &Config) -> PathItem {
          user, whatever the case of the letters in the course key. The answer repeats the key in its canonical form, with \
          branch and version; they are not kept.",
     )
-    .request_body(Some(written(
-        schema_of::<ArchiveStatusWrite>(),
+    .request_body(Some(written(&schema_of::<ArchiveStatusWrite>(),
         &json!({"course_id": COURSE, "is_archived": true}),
     )))
     .securities(Some(Login::Writes.requirements()))
     .responses_of([row_answer(StatusCode::CREATED, "The new row."), bad_body(false), forbidden(Act::Create)])
     .responses_of(shared(config, on_writing()));
     let options = describe("describeArchiveStatuses", &Resource::List)
-        .securities(Some(Login::Writes.requirements()))
+        .securities(Some(Login::Reads.requirements()))
         .responses_of(shared(config, ALWAYS));
     item([(HttpMethod::Get, get), (HttpMethod::Post, post), (HttpMethod::Options, options)])
 }
@@ -151,8 +155,7 @@ fn detail(config: &Config) -> PathItem {
          user must name that user, or use PATCH. `archive_date` is set when `is_archived` becomes true, cleared when it \
          becomes false, and kept otherwise.",
     )
-    .request_body(Some(written(
-        schema_of::<ArchiveStatusWrite>(),
+    .request_body(Some(written(&schema_of::<ArchiveStatusWrite>(),
         &json!({"course_id": COURSE, "user": 4, "is_archived": false}),
     )))
     .responses_of([row_answer(StatusCode::OK, "The row as it is now.")]);
@@ -163,7 +166,7 @@ fn detail(config: &Config) -> PathItem {
         "Changes the fields that the body holds. Also an empty body moves `updated_at`. `archive_date` is set when \
          `is_archived` becomes true, cleared when it becomes false, and kept otherwise.",
     )
-    .request_body(Some(written(schema_of::<ArchiveStatusPatch>(), &json!({"is_archived": true}))))
+    .request_body(Some(written(&schema_of::<ArchiveStatusPatch>(), &json!({"is_archived": true}))))
     .responses_of([row_answer(StatusCode::OK, "The row as it is now.")]);
     let update = |operation: OperationBuilder| {
         operation
@@ -177,7 +180,7 @@ fn detail(config: &Config) -> PathItem {
             .responses_of([empty(StatusCode::NO_CONTENT, "It is gone."), bad_query(), no_row()])
             .responses_of(shared(config, ALWAYS));
     let options = describe("describeArchiveStatus", &Resource::Detail(String::new()))
-        .securities(Some(Login::Writes.requirements()))
+        .securities(Some(Login::Reads.requirements()))
         .responses_of(shared(config, ALWAYS));
     let item = item([
         (HttpMethod::Get, get),
@@ -211,7 +214,7 @@ fn row_answer(status: StatusCode, description: &str) -> Answer {
 }
 
 /// A body in the three media types.
-fn written(schema: RefOr<Schema>, example: &Value) -> RequestBody {
+fn written(schema: &RefOr<Schema>, example: &Value) -> RequestBody {
     let example = || vec![Shown::new("body", "A body", example.clone())];
     body(
         "As JSON, as a form, or in parts; the charset that the media type names is honoured. A form that names a `user` is \
@@ -226,12 +229,14 @@ fn describe(id: &str, resource: &Resource) -> OperationBuilder {
     let what =
         "What the resource is, what it reads and answers, and for who may write the fields with their rules.";
     let example = metadata::of(resource, *resource != Resource::Root);
-    operation(TAG, id, summary_of(resource), what).responses_of([json(
-        StatusCode::OK,
-        "The description.",
-        schema_of::<ResourceDescription>(),
-        vec![Shown::new("description", "The description", example)],
-    )])
+    operation(TAG, id, summary_of(resource), what)
+        .responses_of([json(
+            StatusCode::OK,
+            "The description.",
+            schema_of::<ResourceDescription>(),
+            vec![Shown::new("description", "The description", example)],
+        )])
+        .responses_of([bad_request()])
 }
 
 fn summary_of(resource: &Resource) -> &'static str {

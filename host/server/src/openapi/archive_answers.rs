@@ -12,7 +12,7 @@ use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr, Response};
 
-use super::parts::{Answer, Shown, content, schema_of, told};
+use super::parts::{Answer, Shown, answer, content, schema_of, text, told};
 use super::schemas::{CourseFilterError, Detail, FieldErrors};
 use crate::archive::fault::Fault;
 use crate::auth;
@@ -121,7 +121,7 @@ impl Shared {
                 vec![("io", "A disk that fails", store(StoreError::Io { detail: "disk I/O error".into() }))],
             ),
             Self::Unavailable => (
-                "The database cannot answer now. With `Retry-After`, send the request again then.",
+                "The database cannot answer now. `Retry-After`, when it is there, says when to send the request again.",
                 vec![
                     ("busy", "Locked by another process", store(StoreError::Busy)),
                     ("overloaded", "Too many requests wait", store(StoreError::Overloaded)),
@@ -180,13 +180,24 @@ pub(super) fn own(description: &str, schema: RefOr<Schema>, faults: Vec<(&str, &
     (status.as_str().to_owned(), response.into())
 }
 
-/// 400 for a query that cannot be read: its three shapes.
+/// 400 in its shapes. What is refused before anything of the API is looked at has its answer in HTML, as with Django.
+fn bad(description: &str, shapes: Vec<RefOr<Schema>>, faults: Vec<(&str, &str, Fault)>) -> Answer {
+    let schema = shapes.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item);
+    let (status, response) = refused(description, schema.into(), faults, &HeaderValue::from_static(""));
+    let response = ResponseBuilder::from(response).content("text/html", content(text(), Vec::new()));
+    (status.as_str().to_owned(), response.build().into())
+}
+
+/// 400 for a request that is none, to an operation that reads nothing of it.
+pub(super) fn bad_request() -> Answer {
+    let description = "`Host` names no host, or the query has more than 1000 parameters.";
+    answer(StatusCode::BAD_REQUEST, description, "text/html", content(text(), Vec::new()))
+}
+
+/// 400 for a query that cannot be read.
 pub(super) fn bad_query() -> Answer {
-    own(
-        "The query cannot be read. The three shapes are the Django plugin's.",
-        one_of([schema_of::<Detail>(), schema_of::<FieldErrors>(), schema_of::<CourseFilterError>()]),
-        bad_filters(),
-    )
+    let shapes = vec![schema_of::<FieldErrors>(), schema_of::<CourseFilterError>()];
+    bad("A filter cannot be read.", shapes, bad_filters())
 }
 
 /// 400 for a body that cannot be taken. `filters` when the request has some.
@@ -207,7 +218,7 @@ pub(super) fn bad_body(with_filters: bool) -> Answer {
         faults.extend(bad_filters());
         shapes.push(schema_of::<CourseFilterError>());
     }
-    own("The body is not what it must be. Nothing was written.", one_of(shapes), faults)
+    bad("The body is not what it must be. Nothing was written.", shapes, faults)
 }
 
 /// The wording of `hookbox_archive`, which a test holds against what the Django plugin answered.
@@ -238,15 +249,7 @@ fn bad_filters() -> Vec<(&'static str, &'static str, Fault)> {
     vec![
         ("course-filter", "A course_id filter that is no course key", filtered("course_id", "DemoX")),
         ("user-filter", "A user filter that names nobody", filtered("user", "nobody")),
-        ("parameters", "Too many parameters", Fault::BadRequest(PARAMETERS)),
     ]
-}
-
-/// The wording of the archive's links, which a test holds against the real answer.
-const PARAMETERS: &str = "The query has more than 1000 parameters.";
-
-fn one_of(schemas: impl IntoIterator<Item = RefOr<Schema>>) -> RefOr<Schema> {
-    schemas.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item).into()
 }
 
 /// 403 for a row of another user, beside a restricted token.

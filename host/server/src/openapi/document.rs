@@ -62,13 +62,14 @@ fn archive_limits(config: &Config) -> String {
         }
         Rate::Unlimited => "There is no limit on the number of requests".to_owned(),
     };
-    format!("{rate}; a body may have {} bytes.", body.as_u64())
+    format!("{rate}; a body may have {} bytes ({body}).", body.as_u64())
 }
 
 fn hook_limits(config: &Config) -> String {
     format!(
-        "A body may have {} bytes, and its JSON 64 levels. {} events may wait for their receivers.",
+        "A body may have {} bytes ({}), and its JSON 64 levels. {} events may wait for their receivers.",
         config.server.body.as_u64(),
+        config.server.body,
         config.server.events_in_flight
     )
 }

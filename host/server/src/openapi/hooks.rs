@@ -110,8 +110,9 @@ fn hook_type(name: &str, what: &str, example: &str) -> ParameterBuilder {
     parameter(ParameterIn::Path, name, what, String::schema(), Some(json!(example)))
 }
 
-fn bad_path() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "bad-path", "Invalid URL: Invalid UTF-8 in `hook_type`")
+fn bad_path(parameter: &str) -> Problem {
+    let detail = format!("Invalid URL: Invalid UTF-8 in `{parameter}`");
+    Problem::new(StatusCode::BAD_REQUEST, "bad-path", detail)
 }
 
 fn list(config: &Config) -> PathItem {
@@ -149,7 +150,7 @@ fn show(config: &Config) -> PathItem {
             schema_of::<HookView>(),
             vec![Shown::new("filter", "A filter with one step", json!(hook()))],
         ),
-        problems(StatusCode::BAD_REQUEST, "The type is not UTF-8.", vec![bad_path()]),
+        problems(StatusCode::BAD_REQUEST, "The type is not UTF-8.", vec![bad_path("hook_type")]),
         problems(
             StatusCode::NOT_FOUND,
             "No hook has that type. `nearest` may name the one that was meant.",
@@ -198,7 +199,7 @@ fn run(config: &Config) -> PathItem {
         problems(
             StatusCode::BAD_REQUEST,
             "The body is not JSON or did not arrive whole, or the type is not UTF-8.",
-            vec![not_json(), bad_path()],
+            vec![not_json(), bad_path("filter_type")],
         ),
         problems(
             StatusCode::NOT_FOUND,

@@ -146,7 +146,7 @@ impl<'a> Page<'a> {
             let description = text_of(schema, "description");
             html.push_str(&format!(
                 "<article class=\"schema\" id=\"{}\">\n<h3>{}</h3>\n{}",
-                schema::anchor(name),
+                escaped(&schema::anchor(name)),
                 escaped(name),
                 prose(description)
             ));

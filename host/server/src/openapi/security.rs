@@ -4,7 +4,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, Securi
 
 use crate::auth::AuthTable;
 
-const TOKEN: &str = "token";
+// The schemes stand in the order of these names.
+const TOKEN: &str = "authorization";
 const COOKIE_PAYLOAD: &str = "cookiePayload";
 const COOKIE_SIGNATURE: &str = "cookieSignature";
 const CSRF_COOKIE: &str = "csrfCookie";
@@ -21,7 +22,8 @@ pub(super) fn schemes(table: &AuthTable) -> [(&'static str, SecurityScheme); 5] 
                    Requests that write need the CSRF pair too.";
     let csrf = "The CSRF token that Django made, for requests that write with cookies.";
     let repeated = format!(
-        "The same token as in the cookie `{}`, plain or masked. A page of another origin must also be configured.",
+        "The same token as in the cookie `{}`, plain or masked. A form that is sent with POST may hold it in its field \
+         `csrfmiddlewaretoken` instead. A page of another origin must also be configured.",
         table.csrf_cookie
     );
     let cookie = |name: &str, description: &str| {

@@ -1,10 +1,10 @@
 //! Counts and pages of statuses.
 
 use rusqlite::types::Value;
-use rusqlite::{params, params_from_iter};
+use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use super::part::Part;
-use super::{Column, Filter, Order, Status};
+use super::{BY_ID, Column, Filter, Order, Status, status};
 use crate::error::StoreError;
 use crate::job::Reads;
 
@@ -46,8 +46,12 @@ impl Reads<'_> {
     ) -> Result<Vec<Status>, StoreError> {
         let Some(part) = Part::of(filter) else { return Ok(Vec::new()) };
         let ids = self.ids(&part, order, Page { offset, limit })?;
-        let everything = Filter::default();
-        ids.into_iter().filter_map(|id| self.status(id, &everything).transpose()).collect()
+        let mut statement = self.connection.prepare_cached(BY_ID)?;
+        let mut rows = Vec::with_capacity(ids.len());
+        for id in ids {
+            rows.extend(statement.query_row([id], status).optional()?);
+        }
+        Ok(rows)
     }
 
     fn count(&self, part: &Part) -> Result<u64, StoreError> {

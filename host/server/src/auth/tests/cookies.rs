@@ -1,6 +1,6 @@
 //! Tokens in cookies, and the CSRF pair that writing with them needs.
 
-use axum::http::Method;
+use axum::http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
 
 use super::{CSRF, Request, authenticator, expired, get, good, invalid, post, table, token, with};
@@ -111,7 +111,7 @@ fn a_header_that_repeats_the_cookie_counts_as_the_cookie() {
 /// Runs the check alone, which tells its reasons.
 fn check(request: &Request) -> Result<(), Reason> {
     let cookies = crate::auth::Cookies::of(&request.headers);
-    Csrf::new(&table()).unwrap().check(&request.method, &request.headers, &cookies)
+    Csrf::new(&table()).unwrap().check(&request.method, &request.headers, &cookies, None)
 }
 
 #[test]
@@ -204,4 +204,15 @@ fn further_origins_can_be_trusted() {
     // The token in the header is not the browser's doing: no origin matters.
     let header = post().jwt(&good()).header("host", "h").header("origin", "https://evil.example");
     assert!(header.sent_to(&site).is_ok());
+}
+
+#[test]
+fn an_empty_whole_cookie_is_a_bad_token_that_was_shown() {
+    let site = authenticator(&table());
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", HeaderValue::from_static("edx-jwt-cookie="));
+    let answer = site.authenticate(&Method::GET, &headers, None);
+    assert!(matches!(answer, Err(Refusal::InvalidToken { .. })), "{answer:?}");
+    headers.insert("cookie", HeaderValue::from_static("edx-jwt-cookie-signature="));
+    assert_eq!(site.authenticate(&Method::GET, &headers, None).err(), Some(Refusal::NotProvided));
 }

@@ -42,7 +42,7 @@ pub(super) fn type_of(schema: &Value) -> String {
     if !alternatives.is_empty() {
         return alternatives.join(" or ");
     }
-    let values: Vec<String> = members(schema, "enum").map(|value| code(value)).collect();
+    let values: Vec<String> = members(schema, "enum").map(code).collect();
     if !values.is_empty() {
         return values.join(", ");
     }
@@ -63,10 +63,10 @@ fn one(name: &str, schema: &Value) -> String {
             format!("list of {}", schema.get("items").map_or_else(|| "anything".to_owned(), type_of))
         }
         ("object", _) => match schema.get("additionalProperties") {
-            Some(values) if values.is_object() => format!("object of {}", type_of(values)),
+            Some(values) if values.is_object() => format!("object: name → {}", type_of(values)),
             _ => "object".to_owned(),
         },
-        ("null", _) | ("integer", _) | (_, "") => escaped(name),
+        ("null" | "integer", _) | (_, "") => escaped(name),
         ("string", "date-time") => "time".to_owned(),
         (_, format) => format!("{} ({})", escaped(name), escaped(format)),
     }

@@ -26,14 +26,11 @@ pub(super) fn prose(text: &str) -> String {
 
 /// The little Markdown that the document's descriptions use: `code` between backticks, and words between `**`.
 pub(super) fn inline(text: &str) -> String {
-    between(text, "`", |piece, marked| {
-        if marked {
-            format!("<code>{}</code>", escaped(piece))
-        } else {
-            between(piece, "**", |piece, marked| {
-                if marked { format!("<strong>{}</strong>", escaped(piece)) } else { escaped(piece) }
-            })
-        }
+    between(text, "**", |piece, strong| {
+        let piece = between(piece, "`", |piece, code| {
+            if code { format!("<code>{}</code>", escaped(piece)) } else { escaped(piece) }
+        });
+        if strong { format!("<strong>{piece}</strong>") } else { piece }
     })
 }
 
@@ -70,7 +67,7 @@ mod tests {
             "a &lt;i&gt; <code>b &lt;j&gt;</code> <strong>c &lt;k&gt;</strong>"
         );
         assert_eq!(inline("one ` alone"), "one ` alone");
-        assert_eq!(inline("`**`"), "<code>**</code>");
+        assert_eq!(inline("**a `b`**"), "<strong>a <code>b</code></strong>");
         assert_eq!(prose("a\n\nb"), "<p>a</p>\n<p>b</p>\n");
     }
 }
