@@ -49,6 +49,7 @@ fn an_origin_that_is_none() {
         "ftp://apps.example.com",
         "https://user@apps.example.com",
         "https://APPS.example.com",
+        "https://*.example.com",
     ] {
         let configuration = format!("[cors]\norigins = [\"{origin}\"]");
         refused(&configuration, &[&format!("{origin:?}"), "origin", "https://apps.example.com"]);

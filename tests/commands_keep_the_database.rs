@@ -162,7 +162,7 @@ fn check_install_finds_what_keeps_the_server_from_starting() {
         ("[auth]\njwks = '{\"keys\": []}'", "keys", ["auth.jwks", "no RSA key"]),
         ("[plugins.course-about-url]\nlimits = { time = \"0s\" }", "", ["limits.time", "from 1ms to 10m"]),
         ("[plugins.mine]\ncomponent = \"none.wasm\"", "plugins", ["plugins.mine", "none.wasm"]),
-        ("[auth]\nsecret = \"s\"\n[cors]\norigins = [\"*\"]", "keys", ["\"*\"", "origin"]),
+        ("[auth]\nsecret = \"s\"\n[cors]\norigins = [\"*\"]", "", ["\"*\"", "cors.origins"]),
         ("[archive]\nrate_limit = \"often\"", "", ["archive.rate_limit", "60/minute"]),
     ] {
         let site = Site::new(configuration);

@@ -221,6 +221,12 @@ fn mistakes_in_the_configuration_repeat_no_secret() {
         ran.explains(&["auth."]);
         Confidential(vec![secret.to_owned()]).is_not_in(&ran.stderr);
     }
+    // The TOML parser draws the line that it stopped at.
+    for configuration in [format!("[auth]\nsecret = \"{SECRET}"), format!("[auth]\nsecret = {SECRET}")] {
+        let ran = Site::new(&configuration).run(&["serve", "--listen", "127.0.0.1:0"]).exits(1);
+        ran.explains(&["line 2"]);
+        Confidential(vec![SECRET.to_owned()]).is_not_in(&ran.stderr);
+    }
     let site = Site::empty();
     let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("HOOKBOX_AUTH__SECRET", number);

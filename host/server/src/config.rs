@@ -13,7 +13,7 @@ use hookbox_plugins::{FiltersTable, PluginsTable};
 use serde::Deserialize;
 
 use crate::auth::AuthTable;
-use crate::cors::CorsTable;
+use crate::cors::{Cors, CorsTable};
 use crate::throttle::Rate;
 
 /// The file that is read when nobody names another.
@@ -148,6 +148,7 @@ impl Config {
         if config.server.events_in_flight == 0 {
             return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
         }
+        Cors::new(&config.cors).map_err(|mistake| ConfigError(vec![format!("cors.origins: {mistake}")]))?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(config)
     }
@@ -196,11 +197,19 @@ fn describe(mistake: &figment::Error) -> String {
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             format!("expected {}, found {found}", in_plain_words(expected))
         }
-        Kind::Message(message) => in_plain_words(message).to_owned(),
+        Kind::Message(message) => in_plain_words(&without_the_line(message)).to_owned(),
         Kind::MissingField(field) => format!("{field} is missing"),
         other => other.to_string(),
     };
     if key.is_empty() { format!("{place}{what}") } else { format!("{place}{key}: {what}") }
+}
+
+/// What the TOML parser says of a place, without the line itself: a secret may stand in it.
+fn without_the_line(message: &str) -> String {
+    let drawn = |line: &&str| {
+        !line.trim_start_matches(|letter: char| letter == ' ' || letter.is_ascii_digit()).starts_with('|')
+    };
+    message.lines().filter(drawn).collect::<Vec<_>>().join("\n")
 }
 
 /// What a parser says of a value, where its own words would not tell an operator what to write.

@@ -90,7 +90,7 @@ fn read_origin(origin: &str) -> Result<HeaderValue, String> {
     let uri: Uri = origin.parse().map_err(|_| bad())?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return Err(bad()) };
     let plain = format!("{scheme}://{authority}").to_ascii_lowercase();
-    if origin != plain || authority.as_str().contains('@') || !matches!(scheme, "http" | "https") {
+    if origin != plain || authority.as_str().contains(['@', '*']) || !matches!(scheme, "http" | "https") {
         return Err(bad());
     }
     HeaderValue::from_str(origin).map_err(|_| bad())
@@ -118,6 +118,7 @@ mod tests {
             "https://a b",
             "ftp://a",
             "https://A.com",
+            "https://*.a.com",
             "null",
         ] {
             let message = cors(&[bad]).unwrap_err();

@@ -77,13 +77,14 @@ pub async fn serve(
     }
     // The recorder comes before anything that counts.
     let upkeep = tokio::spawn(telemetry::upkeep(telemetry::recorder()));
-    let sandbox = Sandbox::new(Some(compile_cache(&config.server.data)))?;
-    tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
+    // The store comes first: it makes the data folder, for this user alone.
     let options = config.database_options();
     let store = tokio::task::spawn_blocking(move || Store::open(&options)).await.map_err(|error| {
         // The task ends only by finishing or by a panic of our own.
         ServeError::Io(std::io::Error::other(error))
     })??;
+    let sandbox = Sandbox::new(Some(compile_cache(&config.server.data)))?;
+    tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
     let app = App::new(sandbox.clone(), store, config)?;
 
     let (stopping, stopped) = watch::channel(false);

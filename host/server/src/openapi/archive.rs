@@ -63,7 +63,7 @@ pub(super) fn row(is_archived: bool) -> Row {
     Row {
         id: 1,
         course_id: COURSE.into(),
-        user: 4,
+        user: 1,
         is_archived,
         archive_date: is_archived.then_some(MOMENT),
         created_at: MOMENT,
@@ -156,7 +156,7 @@ fn detail(config: &Config) -> PathItem {
          becomes false, and kept otherwise.",
     )
     .request_body(Some(written(&schema_of::<ArchiveStatusWrite>(),
-        &json!({"course_id": COURSE, "user": 4, "is_archived": false}),
+        &json!({"course_id": COURSE, "user": 1, "is_archived": false}),
     )))
     .responses_of([row_answer(StatusCode::OK, "The row as it is now.")]);
     let patch = operation(

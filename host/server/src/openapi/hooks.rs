@@ -323,7 +323,7 @@ pub(super) fn hooks() -> HookList {
             version: Some("1.0.0".into()),
             description: Some("Sends a course's about page to a site of your own.".into()),
             digest: DIGEST.into(),
-            origin: "embedded".into(),
+            origin: "embedded sample".into(),
             exports: vec![INTERFACE.into()],
             limits: Limits::default(),
         }],

@@ -63,7 +63,7 @@ fn cookies_are_read_as_django_reads_them() {
 #[test]
 fn anything_wrong_with_a_cookie_is_forgiven() {
     let nameless = token(jsonwebtoken::Algorithm::RS512, &with("preferred_username", json!("")));
-    for bad in ["x", "a.b.c", "\"", "", expired().as_str(), nameless.as_str()] {
+    for bad in ["x", "a.b.c", "\"", expired().as_str(), nameless.as_str()] {
         assert_eq!(get().whole(bad).send(), Err(Refusal::NotProvided), "{bad}");
     }
 }

@@ -127,13 +127,3 @@ fn commands_are_what_a_person_would_type() {
     let writes = html.contains("hookbox token --user ada --staff");
     assert!(writes, "the page says where a token comes from");
 }
-
-#[test]
-#[cfg(unix)]
-fn a_page_can_be_looked_at() {
-    // The page where a person, or a browser without a window, can open it.
-    if let Some(folder) = std::env::var_os("HOOKBOX_PAGE") {
-        std::fs::write(std::path::Path::new(&folder).join("docs.html"), page::render(&document(), "JWT"))
-            .unwrap();
-    }
-}

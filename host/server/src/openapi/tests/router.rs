@@ -60,9 +60,8 @@ impl Host {
     fn paths(&self) -> BTreeSet<String> {
         // Routers do not list their routes, but show them to whoever debugs.
         let shown = format!("{:?}", self.router);
-        let from = shown.find("paths: {").expect("a router that shows its paths") + "paths: {".len();
-        let inside =
-            &shown[from..from + shown[from..].find('}').unwrap_or(0).max(shown[from..].find("} }").unwrap())];
+        let (_, inside) = shown.split_once("paths: {").expect("a router that shows its paths");
+        let (inside, _) = inside.split_once("} }").expect("paths that end");
         inside.split('"').filter(|piece| piece.starts_with('/')).map(str::to_owned).collect()
     }
 }
