@@ -32,13 +32,15 @@ use crate::config::Config;
 /// The operations' tag.
 pub(super) const TAG: &str = "Course archive";
 /// What the tag means.
-pub(super) const ABOUT: &str = "Which learners have archived which courses. Everybody sees and edits their own rows; \
-    staff and superusers see and edit all. The answers are those of the Django sample plugin, down to the wording of \
-    the errors.\n\nEvery answer carries `Allow`. `HEAD` works wherever `GET` does. A path without its last slash is \
-    redirected to the one with it (301). `Accept: application/json; indent=4` indents the answer, by at most 8 spaces. \
-    With `.json` in place of the last slash a path answers the same, and other endings are 404. A request whose `Host` \
-    names no host, or with more than 1000 parameters, form fields or 100 files, is refused at once (400), with a page in \
-    HTML.";
+pub(super) const ABOUT: &str = "Which learners have archived which courses. Everybody sees and edits their \
+                                own rows; staff and superusers see and edit all. The answers are those of \
+                                the Django sample plugin, down to the wording of the errors.\n\nEvery answer \
+                                carries `Allow`. `HEAD` works wherever `GET` does. A path without its last \
+                                slash is redirected to the one with it (301). `Accept: application/json; \
+                                indent=4` indents the answer, by at most 8 spaces. With `.json` in place of \
+                                the last slash a path answers the same, and other endings are 404. A request \
+                                whose `Host` names no host, or with more than 1000 parameters, form fields \
+                                or 100 files, is refused at once (400), with a page in HTML.";
 
 /// The names that `ordering` knows, each also with `-` in front.
 pub(super) const ORDERINGS: [&str; 6] =
@@ -84,7 +86,8 @@ fn root(config: &Config) -> PathItem {
         TAG,
         "getArchiveRoot",
         "Find the resources",
-        "The address of each resource of this API. No login is needed, but a token that does not hold is refused.",
+        "The address of each resource of this API. No login is needed, but a token that does not hold is \
+         refused.",
     )
     .securities(Some(Login::Optional.requirements()))
     .responses_of([json(
@@ -106,8 +109,8 @@ fn list(config: &Config) -> PathItem {
         TAG,
         "listArchiveStatuses",
         "List rows",
-        "A page of the rows that the caller sees: their own, or for staff and superusers all. Without `ordering` the row that \
-         was written last comes first. `next` and `previous` keep the query.",
+        "A page of the rows that the caller sees: their own, or for staff and superusers all. Without \
+         `ordering` the row that was written last comes first. `next` and `previous` keep the query.",
     )
     .parameters(Some(list_parameters()))
     .securities(Some(Login::Reads.requirements()))
@@ -126,11 +129,12 @@ fn list(config: &Config) -> PathItem {
         TAG,
         "createArchiveStatus",
         "Create a row",
-        "Makes the caller's row for a course, or for staff and superusers anybody's. There is one row for each course and \
-         user, whatever the case of the letters in the course key. The answer repeats the key in its canonical form, with \
-         branch and version; they are not kept.",
+        "Makes the caller's row for a course, or for staff and superusers anybody's. There is one row for \
+         each course and user, whatever the case of the letters in the course key. The answer repeats the \
+         key in its canonical form, with branch and version; they are not kept.",
     )
-    .request_body(Some(written(&schema_of::<ArchiveStatusWrite>(),
+    .request_body(Some(written(
+        &schema_of::<ArchiveStatusWrite>(),
         &json!({"course_id": COURSE, "is_archived": true}),
     )))
     .securities(Some(Login::Writes.requirements()))
@@ -151,11 +155,12 @@ fn detail(config: &Config) -> PathItem {
         TAG,
         "replaceArchiveStatus",
         "Replace a row",
-        "Writes the row anew. **A body without `user` makes the caller the row's owner**: staff who mean to leave it with its \
-         user must name that user, or use PATCH. `archive_date` is set when `is_archived` becomes true, cleared when it \
-         becomes false, and kept otherwise.",
+        "Writes the row anew. **A body without `user` makes the caller the row's owner**: staff who mean to \
+         leave it with its user must name that user, or use PATCH. `archive_date` is set when `is_archived` \
+         becomes true, cleared when it becomes false, and kept otherwise.",
     )
-    .request_body(Some(written(&schema_of::<ArchiveStatusWrite>(),
+    .request_body(Some(written(
+        &schema_of::<ArchiveStatusWrite>(),
         &json!({"course_id": COURSE, "user": 1, "is_archived": false}),
     )))
     .responses_of([row_answer(StatusCode::OK, "The row as it is now.")]);
@@ -163,8 +168,8 @@ fn detail(config: &Config) -> PathItem {
         TAG,
         "updateArchiveStatus",
         "Change a row",
-        "Changes the fields that the body holds. Also an empty body moves `updated_at`. `archive_date` is set when \
-         `is_archived` becomes true, cleared when it becomes false, and kept otherwise.",
+        "Changes the fields that the body holds. Also an empty body moves `updated_at`. `archive_date` is \
+         set when `is_archived` becomes true, cleared when it becomes false, and kept otherwise.",
     )
     .request_body(Some(written(&schema_of::<ArchiveStatusPatch>(), &json!({"is_archived": true}))))
     .responses_of([row_answer(StatusCode::OK, "The row as it is now.")]);
@@ -217,8 +222,9 @@ fn row_answer(status: StatusCode, description: &str) -> Answer {
 fn written(schema: &RefOr<Schema>, example: &Value) -> RequestBody {
     let example = || vec![Shown::new("body", "A body", example.clone())];
     body(
-        "As JSON, as a form, or in parts; the charset that the media type names is honoured. A form that names a `user` is \
-         taken from staff and superusers only, because its values are text and not numbers.",
+        "As JSON, as a form, or in parts; the charset that the media type names is honoured. A form that \
+         names a `user` is taken from staff and superusers only, because its values are text and not \
+         numbers.",
         ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"]
             .map(|media| (media, content(schema.clone(), example()))),
     )
@@ -261,8 +267,8 @@ fn filters() -> impl Iterator<Item = Parameter> {
         parameter(
             ParameterIn::Query,
             "user",
-            "Only rows of the user with this id, who must exist. Others than staff get an empty list for anybody else. Empty: no \
-             filter.",
+            "Only rows of the user with this id, who must exist. Others than staff get an empty list for \
+             anybody else. Empty: no filter.",
             integer().format(Some(int64())),
             None,
         ),
@@ -288,8 +294,8 @@ fn list_parameters() -> impl Iterator<Item = Parameter> {
         parameter(
             ParameterIn::Query,
             "ordering",
-            "What to sort by, separated by commas; `-` in front turns the order round. Names that are not known are skipped. \
-             Rows that are equal are in the order of their ids.",
+            "What to sort by, separated by commas; `-` in front turns the order round. Names that are not \
+             known are skipped. Rows that are equal are in the order of their ids.",
             ArrayBuilder::new().items(ordering),
             Some(json!(["-updated_at"])),
         )
@@ -305,7 +311,10 @@ fn list_parameters() -> impl Iterator<Item = Parameter> {
         parameter(
             ParameterIn::Query,
             "page_size",
-            &format!("Rows on a page, {MAX_PAGE_SIZE} at most; more is cut to that. What is no size means {PAGE_SIZE}."),
+            &format!(
+                "Rows on a page, {MAX_PAGE_SIZE} at most; more is cut to that. What is no size means \
+                      {PAGE_SIZE}."
+            ),
             sizes,
             None,
         ),

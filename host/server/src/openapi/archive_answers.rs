@@ -112,8 +112,8 @@ impl Shared {
                 vec![("plain", "Plain text", Fault::Media("text/plain".into()))],
             ),
             Self::Throttled => (
-                "The user has sent as many requests as `archive.rate_limit` of the configuration allows, over all \
-                 operations on rows together.",
+                "The user has sent as many requests as `archive.rate_limit` of the configuration allows, \
+                 over all operations on rows together.",
                 vec![("throttled", "Too many requests", Fault::Throttled { seconds: 37 })],
             ),
             Self::Failed => (
@@ -121,7 +121,8 @@ impl Shared {
                 vec![("io", "A disk that fails", store(StoreError::Io { detail: "disk I/O error".into() }))],
             ),
             Self::Unavailable => (
-                "The database cannot answer now. `Retry-After`, when it is there, says when to send the request again.",
+                "The database cannot answer now. `Retry-After`, when it is there, says when to send the \
+                 request again.",
                 vec![
                     ("busy", "Locked by another process", store(StoreError::Busy)),
                     ("overloaded", "Too many requests wait", store(StoreError::Overloaded)),
@@ -255,8 +256,8 @@ fn bad_filters() -> Vec<(&'static str, &'static str, Fault)> {
 /// 403 for a row of another user, beside a restricted token.
 pub(super) fn forbidden(act: hookbox_archive::Act) -> Answer {
     own(
-        "The token is restricted to other uses, or the body names another user and the caller is neither staff nor a \
-         superuser.",
+        "The token is restricted to other uses, or the body names another user and the caller is neither \
+         staff nor a superuser.",
         schema_of::<Detail>(),
         vec![
             ("restricted", "A restricted token", Fault::Forbidden),

@@ -36,8 +36,8 @@ pub(super) fn document(config: &Config) -> OpenApi {
                 .title("Hookbox")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
-                    "Filters and event receivers for Open edX as sandboxed WebAssembly plugins, and the course archive's REST \
-                     API.",
+                    "Filters and event receivers for Open edX as sandboxed WebAssembly plugins, and the \
+                     course archive's REST API.",
                 ))
                 .license(Some(
                     LicenseBuilder::new().name("Apache 2.0").identifier(Some("Apache-2.0")).build(),

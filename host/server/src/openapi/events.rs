@@ -42,10 +42,10 @@ pub(super) fn path(config: &Config) -> (String, PathItem) {
         TAG,
         "sendEvents",
         "Send events",
-        "Takes CloudEvents 1.0 in three forms: one event, a batch, or in binary form the data alone with the attributes in \
-         `ce-` headers. `data` is an object with the event's one data key.\n\n\
-         Every receiver gets each event on its own; what one of them does is not felt by another. A batch is taken whole or not \
-         at all.",
+        "Takes CloudEvents 1.0 in three forms: one event, a batch, or in binary form the data alone with the \
+         attributes in `ce-` headers. `data` is an object with the event's one data key.\n\nEvery receiver \
+         gets each event on its own; what one of them does is not felt by another. A batch is taken whole or \
+         not at all.",
     )
     .parameters(Some(headers()))
     .request_body(Some(bodies()))
@@ -105,9 +105,13 @@ fn headers() -> impl Iterator<Item = Parameter> {
 fn bodies() -> utoipa::openapi::request_body::RequestBody {
     let batch = json!([event(ID), event("import-2")]);
     body(
-        "The form is told by the media type. What is no CloudEvents media type is the binary form; its body must be JSON.",
+        "The form is told by the media type. What is no CloudEvents media type is the binary form; its body \
+         must be JSON.",
         [
-            (STRUCTURED, content(schema_of::<CloudEvent>(), vec![Shown::new("event", "One event", event(ID))])),
+            (
+                STRUCTURED,
+                content(schema_of::<CloudEvent>(), vec![Shown::new("event", "One event", event(ID))]),
+            ),
             (
                 BATCH,
                 content(
@@ -162,7 +166,8 @@ fn answers() -> [Answer; 6] {
         ),
         problems(
             StatusCode::NOT_FOUND,
-            "No event has that type, and no generic receiver asked for it. `nearest` may name the one that was meant.",
+            "No event has that type, and no generic receiver asked for it. `nearest` may name the one that \
+             was meant.",
             vec![unknown("unknown-event", "event", &EVENT.replace("import", "improt"), Some(EVENT))],
         ),
         too_large(),

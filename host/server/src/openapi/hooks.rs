@@ -27,8 +27,10 @@ use crate::problem::Problem;
 /// The operations' tag.
 pub(super) const TAG: &str = "Hooks";
 /// What the tag means.
-pub(super) const ABOUT: &str = "Filters and events of Open edX, and the plugins that take them. For staff, superusers and tokens with the scope \
-    `hooks:run`.\n\nErrors are `application/problem+json` (RFC 9457). `code` never changes; `detail` is for people and may.";
+pub(super) const ABOUT: &str = "Filters and events of Open edX, and the plugins that take them. For staff, \
+                                superusers and tokens with the scope `hooks:run`.\n\nErrors are \
+                                `application/problem+json` (RFC 9457). `code` never changes; `detail` is for \
+                                people and may.";
 
 /// The filter that the examples run.
 pub(super) const FILTER: &str = "org.openedx.learning.course_about.page.url.requested.v1";
@@ -120,8 +122,9 @@ fn list(config: &Config) -> PathItem {
         TAG,
         "listHooks",
         "List hooks",
-        "Every hook of the catalogue and of the configuration, with its arguments, the plugins that take it and why; the live \
-         plugins with their limits; and what the operator should look at. `/hooks/` is the same.",
+        "Every hook of the catalogue and of the configuration, with its arguments, the plugins that take it \
+         and why; the live plugins with their limits; and what the operator should look at. `/hooks/` is the \
+         same.",
     )
     .securities(Some(Login::Reads.requirements()))
     .responses_of([json(
@@ -139,7 +142,8 @@ fn show(config: &Config) -> PathItem {
         TAG,
         "showHook",
         "Show a hook",
-        "One hook: its arguments, whether it is live, and its steps or receivers, each with the reason why it takes the hook.",
+        "One hook: its arguments, whether it is live, and its steps or receivers, each with the reason why \
+         it takes the hook.",
     )
     .parameter(hook_type("hook_type", "A filter's or an event's type.", FILTER))
     .securities(Some(Login::Reads.requirements()))
@@ -166,19 +170,23 @@ fn run(config: &Config) -> PathItem {
         TAG,
         "runFilter",
         "Run a filter",
-        "Runs the pipeline of a filter over the arguments and answers with what came of it. That it completed, was halted or \
-         raised is told by `outcome`; all three are 200. A filter without steps returns its arguments.\n\n\
-         A step that fails is left out when the filter's `fail_silently` is true, as upstream has it; otherwise the answer is \
-         502. Passwords in a registration form reach no step.",
+        "Runs the pipeline of a filter over the arguments and answers with what came of it. That it \
+         completed, was halted or raised is told by `outcome`; all three are 200. A filter without steps \
+         returns its arguments.\n\nA step that fails is left out when the filter's `fail_silently` is true, \
+         as upstream has it; otherwise the answer is 502. Passwords in a registration form reach no step.",
     )
     .parameter(hook_type("filter_type", "The filter's type.", FILTER))
     .request_body(Some(
         body(
-            "The filter's arguments by upstream's names. Other JSON media types (`application/…+json`) are read too.",
+            "The filter's arguments by upstream's names. Other JSON media types (`application/…+json`) are \
+             read too.",
             [(
                 "application/json",
                 content(
-                    any_object("The arguments; which ones, and of which types, `GET /hooks/{hook_type}` tells."),
+                    any_object(
+                        "The arguments; which ones, and of which types, `GET /hooks/{hook_type}` \
+                                tells.",
+                    ),
                     vec![Shown::new("arguments", "A filter's arguments", arguments())],
                 ),
             )],
@@ -227,9 +235,12 @@ fn run(config: &Config) -> PathItem {
             vec![failed(StepFailure::Error("no domain is configured".into()))],
         ),
     ])
-    .responses_of(common(config, vec![failed(StepFailure::Call(CallFailure::Overloaded {
-        detail: "32 calls of this plugin run already".into(),
-    }))]));
+    .responses_of(common(
+        config,
+        vec![failed(StepFailure::Call(CallFailure::Overloaded {
+            detail: "32 calls of this plugin run already".into(),
+        }))],
+    ));
     item([(HttpMethod::Post, post)])
 }
 

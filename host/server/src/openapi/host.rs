@@ -48,16 +48,23 @@ pub(super) fn paths() -> [(String, PathItem); 5] {
         TAG,
         "readMetrics",
         "Read the metrics",
-        "What calls, limits, events and requests cost, in the text format of Prometheus. Times are in seconds, sizes in bytes.",
+        "What calls, limits, events and requests cost, in the text format of Prometheus. Times are in \
+         seconds, sizes in bytes.",
     )
     .responses_of([plain("All series.", series)]);
     let document = operation(
         TAG,
         "readOpenApi",
         "Read this document",
-        "What this host answers, as OpenAPI 3.1 in JSON. Made by the host from its own types and configuration.",
+        "What this host answers, as OpenAPI 3.1 in JSON. Made by the host from its own types and \
+         configuration.",
     )
-    .responses_of([json(StatusCode::OK, "The document.", any_object("An OpenAPI document."), Vec::new())]);
+    .responses_of([json(
+        StatusCode::OK,
+        "The document.",
+        any_object("An OpenAPI document."),
+        Vec::new(),
+    )]);
     let page = operation(
         TAG,
         "readDocs",

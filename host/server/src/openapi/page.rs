@@ -24,7 +24,8 @@ const METHODS: [&str; 6] = ["get", "post", "put", "patch", "delete", "options"];
 pub(super) fn policy() -> HeaderValue {
     let digest = STANDARD.encode(Sha256::digest(STYLE));
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
     );
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
@@ -102,10 +103,11 @@ impl<'a> Page<'a> {
     fn introduction(&self, html: &mut String) {
         let info = &self.document["info"];
         html.push_str(&format!(
-            "<header>\n<h1>{} <span class=\"version\">{}</span></h1>\n{}\
-             <p>For programs, the same in OpenAPI {}: <a href=\"{}\"><code>{}</code></a>. In the commands below, \
-             <code>$HOOKBOX</code> is this host's address and <code>$TOKEN</code> a token:</p>\n<pre class=\"copy\"><code>{}</code></pre>\n\
-             <p class=\"hint\">One click selects a whole command.</p>\n</header>\n",
+            "<header>\n<h1>{} <span class=\"version\">{}</span></h1>\n{}<p>For programs, the same in OpenAPI \
+             {}: <a href=\"{}\"><code>{}</code></a>. In the commands below, <code>$HOOKBOX</code> is this \
+             host's address and <code>$TOKEN</code> a token:</p>\n<pre \
+             class=\"copy\"><code>{}</code></pre>\n<p class=\"hint\">One click selects a whole \
+             command.</p>\n</header>\n",
             escaped(text_of(info, "title")),
             escaped(text_of(info, "version")),
             prose(text_of(info, "description")),

@@ -15,15 +15,16 @@ const CSRF_HEADER: &str = "csrfHeader";
 pub(super) fn schemes(table: &AuthTable) -> [(&'static str, SecurityScheme); 5] {
     let prefix = &table.header_prefix;
     let token = format!(
-        "A JSON Web Token of the platform's, after the word `{prefix}`: `Authorization: {prefix} <token>`. The header \
-         decides, good or bad: beside it cookies are not looked at. `hookbox token --user NAME` makes one on the server."
+        "A JSON Web Token of the platform's, after the word `{prefix}`: `Authorization: {prefix} <token>`. \
+         The header decides, good or bad: beside it cookies are not looked at. `hookbox token --user NAME` \
+         makes one on the server."
     );
-    let payload = "The first two parts of a token, as the platform's login sets them. Goes with the signature's cookie. \
-                   Requests that write need the CSRF pair too.";
+    let payload = "The first two parts of a token, as the platform's login sets them. Goes with the \
+                   signature's cookie. Requests that write need the CSRF pair too.";
     let csrf = "The CSRF token that Django made, for requests that write with cookies.";
     let repeated = format!(
-        "The same token as in the cookie `{}`, plain or masked. A form that is sent with POST may hold it in its field \
-         `csrfmiddlewaretoken` instead. A page of another origin must also be configured.",
+        "The same token as in the cookie `{}`, plain or masked. A form that is sent with POST may hold it in \
+         its field `csrfmiddlewaretoken` instead. A page of another origin must also be configured.",
         table.csrf_cookie
     );
     let cookie = |name: &str, description: &str| {

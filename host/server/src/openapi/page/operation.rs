@@ -47,8 +47,8 @@ impl<'a> Operation<'a> {
     /// Its article.
     pub(super) fn write(&self, html: &mut String) {
         html.push_str(&format!(
-            "<article id=\"{id}\">\n<h3><a href=\"#{id}\">{}</a></h3>\n<p class=\"line\"><span class=\"method {method}\">{method}</span> \
-             <code class=\"path\">{}</code></p>\n{}",
+            "<article id=\"{id}\">\n<h3><a href=\"#{id}\">{}</a></h3>\n<p class=\"line\"><span \
+             class=\"method {method}\">{method}</span> <code class=\"path\">{}</code></p>\n{}",
             escaped(text_of(self.operation, "summary")),
             // Long paths break between their parts.
             escaped(self.path).replace('/', "/<wbr>"),
@@ -87,7 +87,8 @@ impl<'a> Operation<'a> {
         );
         for parameter in parameters {
             html.push_str(&format!(
-                "<tr><th scope=\"row\"><code>{}</code> <span class=\"optional\">{}</span></th><td>{}</td><td>{}</td></tr>\n",
+                "<tr><th scope=\"row\"><code>{}</code> <span \
+                 class=\"optional\">{}</span></th><td>{}</td><td>{}</td></tr>\n",
                 escaped(text_of(parameter, "name")),
                 escaped(text_of(parameter, "in")),
                 schema::type_of(&parameter["schema"]),

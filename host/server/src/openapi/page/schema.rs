@@ -16,7 +16,10 @@ pub(super) fn body(html: &mut String, schema: &Value) {
         html.push_str(&format!("<p class=\"type\">{}</p>\n", type_of(schema)));
         return;
     }
-    html.push_str("<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Field</th><th scope=\"col\">Type</th><th scope=\"col\">Meaning</th></tr></thead>\n<tbody>\n");
+    html.push_str(
+        "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Field</th><th \
+                   scope=\"col\">Type</th><th scope=\"col\">Meaning</th></tr></thead>\n<tbody>\n",
+    );
     for (name, property) in object(&schema["properties"]) {
         let required = members(schema, "required").any(|required| required == name);
         let mark = if required { "" } else { " <span class=\"optional\">optional</span>" };
