@@ -18,6 +18,9 @@ use super::{CATALOG_INFO, event};
 /// How long a condition may take before a test gives up. Far longer than any of them needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The command.
+pub(crate) const HOOKBOX: &str = env!("CARGO_BIN_EXE_hookbox");
+
 /// A folder that `hookbox` runs in; removed with its last user.
 #[derive(Clone)]
 pub(crate) struct Site {
@@ -52,7 +55,12 @@ impl Site {
 
     /// The command in this folder, with none of the caller's own settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookbox"));
+        self.command_of(Path::new(HOOKBOX), arguments)
+    }
+
+    /// The same with a copy of the command.
+    pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("HOOKBOX_") {
                 command.env_remove(name);
