@@ -2,15 +2,18 @@
 //!
 //! A parser of our own, for exactness: what a part is, where it ends, which of its headers count and what is skipped
 //! in silence all differ between Django and the crates that follow RFC 7578. Django is lenient in its own way, and its
-//! answers are the promise here. Of HTML's entities in file names, only numbers, the five of XML and those of `/`, `\`
-//! and `.` are read: a name matters only in whether anything is left of it.
+//! answers are the promise here.
+
+mod base64;
+mod file_name;
 
 use std::ops::Range;
 
-use encoding_rs::WINDOWS_1252;
 use hookbox_archive::body::Value;
 use hookbox_archive::python;
 
+use self::base64::{from_base64, is_base64};
+use self::file_name::is_file_name;
 use super::charset::Charset;
 use super::content::{Header, MAX_FIELDS};
 use super::fault::Fault;
@@ -203,140 +206,6 @@ impl Head {
 /// White space to `bytes.strip()` and `bytes.split()`.
 fn is_space(letter: char) -> bool {
     matches!(letter, ' ' | '\t'..='\r')
-}
-
-/// Whether anything is left of a file's name without folders and what cannot be printed.
-fn is_file_name(name: &str) -> bool {
-    let name = unescaped(name);
-    let name: String =
-        name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(printable).collect();
-    !["", ".", ".."].contains(&name.as_str())
-}
-
-/// Rust escapes in its debugging output what Python's `isprintable` denies, quotes aside.
-fn printable(letter: &char) -> bool {
-    // Marks are escaped only where they follow nothing.
-    let text: String = ['a', *letter].into_iter().collect();
-    matches!(letter, '"' | '\'') || text.escape_debug().nth(1) == Some(*letter)
-}
-
-/// Text with HTML's references replaced, as `html.unescape`.
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        plain.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        match numbered(rest).or_else(|| named(rest)) {
-            Some((letter, length)) => {
-                plain.extend(letter);
-                rest = &rest[length..];
-            }
-            None => plain.push('&'),
-        }
-    }
-    plain + rest
-}
-
-/// A reference by number, what it stands for and its length.
-fn numbered(text: &str) -> Option<(Option<char>, usize)> {
-    let digits = text.strip_prefix('#')?;
-    let (digits, radix) = match digits.strip_prefix(['x', 'X']) {
-        Some(digits) => (digits, 16),
-        None => (digits, 10),
-    };
-    let (digits, rest) = digits.split_at(digits.find(|l: char| !l.is_digit(radix)).unwrap_or(digits.len()));
-    if digits.is_empty() {
-        return None;
-    }
-    let rest = rest.strip_prefix(';').unwrap_or(rest);
-    // A number beyond 32 bits is beyond all characters, too.
-    let code = u32::from_str_radix(digits, radix).unwrap_or(u32::MAX);
-    let letter = match (code, u8::try_from(code)) {
-        (0, _) => Some('\u{fffd}'),
-        (0x0d, _) => Some('\r'),
-        (_, Ok(byte @ 0x80..=0x9f)) => WINDOWS_1252.decode_without_bom_handling(&[byte]).0.chars().next(),
-        (1..=8 | 0x0b | 0x0e..=0x1f | 0x7f | 0xfdd0..=0xfdef, _) => None,
-        _ if code <= 0x0010_ffff && code & 0xfffe == 0xfffe => None,
-        _ => Some(char::from_u32(code).unwrap_or('\u{fffd}')),
-    };
-    Some((letter, text.len() - rest.len()))
-}
-
-/// A reference by name, what it stands for and its length.
-fn named(text: &str) -> Option<(Option<char>, usize)> {
-    const NAMES: &[(&str, char)] = &[
-        ("amp;", '&'),
-        ("lt;", '<'),
-        ("gt;", '>'),
-        ("quot;", '"'),
-        ("apos;", '\''),
-        ("sol;", '/'),
-        ("bsol;", '\\'),
-        ("period;", '.'),
-        // Old names do without their end.
-        ("amp", '&'),
-        ("lt", '<'),
-        ("gt", '>'),
-        ("quot", '"'),
-    ];
-    let (name, letter) = NAMES.iter().find(|(name, _)| text.starts_with(name))?;
-    Some((Some(*letter), name.len()))
-}
-
-/// The value of a letter in base64.
-fn sextet(letter: u8) -> Option<u8> {
-    Some(match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    })
-}
-
-/// Decodes as `binascii.a2b_base64`, which passes over foreign letters and stops at sound padding, where the crate
-/// `base64` refuses.
-fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut place, mut left, mut padding) = (0_u8, 0_u8, 0_u8);
-    for letter in text {
-        if *letter == b'=' {
-            if place >= 2 {
-                padding += 1;
-                if place + padding >= 4 {
-                    return Some(decoded);
-                }
-            }
-            continue;
-        }
-        let Some(value) = sextet(*letter) else { continue };
-        padding = 0;
-        match place {
-            0 => {}
-            1 => decoded.push(left << 2 | value >> 4),
-            2 => decoded.push(left << 4 | value >> 2),
-            _ => decoded.push(left << 6 | value),
-        }
-        left = value;
-        place = (place + 1) % 4;
-    }
-    (place == 0).then_some(decoded)
-}
-
-/// Whether a file's pieces are base64. Each is decoded on its own, up to a multiple of four letters.
-fn is_base64<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut held: Vec<u8> = Vec::new();
-    for piece in pieces {
-        held.extend(piece.iter().filter(|byte| !is_space(char::from(**byte))));
-        let aligned = held.len() / 4 * 4;
-        if from_base64(&held[..aligned]).is_none() {
-            return false;
-        }
-        held.drain(..aligned);
-    }
-    held.is_empty()
 }
 
 #[cfg(test)]
