@@ -129,6 +129,11 @@ impl Header {
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+
+    /// Whether it has no other parameters than this.
+    pub(super) fn has_only(&self, name: &str) -> bool {
+        self.parameters.iter().all(|(known, _)| known == name)
+    }
 }
 
 /// A piece of an extended parameter. Sorted by its number, which has no leading zeros and compares by length first.

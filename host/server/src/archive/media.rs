@@ -3,40 +3,28 @@
 use axum::http::{HeaderMap, HeaderName, header};
 use hookbox_archive::python;
 
+use super::content::Header;
+
 /// A media type with its parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct MediaType {
     main: String,
     sub: String,
-    parameters: Vec<(String, String)>,
+    header: Header,
 }
 
 impl MediaType {
     /// Reads a header's value leniently: whatever is there has some meaning.
     pub(crate) fn read(text: &str) -> Self {
-        let mut pieces = pieces(text).into_iter();
-        let full = pieces.next().unwrap_or_default().to_lowercase();
+        let full = text.split(';').next().unwrap_or_default().trim().to_lowercase();
         let (main, sub) = full.split_once('/').unwrap_or((&full, ""));
-        let parameters = pieces.filter_map(|piece| {
-            let (name, value) = piece.split_once('=')?;
-            let (name, value) = (name.trim().to_lowercase(), unquoted(value.trim()));
-            // RFC 2231: `name*=utf-8''value`, percent-encoded.
-            match name.strip_suffix('*') {
-                Some(name) if piece.matches('\'').count() == 2 => {
-                    let value = value.splitn(3, '\'').nth(2).unwrap_or_default();
-                    let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
-                    Some((name.to_owned(), value))
-                }
-                Some(name) => Some((name.to_owned(), value)),
-                None => Some((name, value)),
-            }
-        });
-        Self { main: main.to_owned(), sub: sub.to_owned(), parameters: parameters.collect() }
+        let header = Header::read(text).unwrap_or_default();
+        Self { main: main.to_owned(), sub: sub.to_owned(), header }
     }
 
     /// A parameter's value; of several, the last.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.header.parameter(name)
     }
 
     /// Whether it is, or admits, this type. Its parameters play no part.
@@ -50,36 +38,12 @@ impl MediaType {
             0
         } else if self.sub == "*" {
             1
-        } else if self.parameters.iter().all(|(name, _)| name == "q") {
+        } else if self.header.has_only("q") {
             2
         } else {
             3
         }
     }
-}
-
-/// What stands between semicolons that are not quoted.
-fn pieces(text: &str) -> Vec<&str> {
-    let (mut pieces, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
-    for (at, letter) in text.char_indices() {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => quoted = !quoted,
-            ';' if !quoted => {
-                pieces.push(text[start..at].trim());
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    pieces.push(text[start..].trim());
-    pieces
-}
-
-fn unquoted(text: &str) -> String {
-    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    inner.map_or_else(|| text.to_owned(), |inner| inner.replace("\\\\", "\\").replace("\\\"", "\""))
 }
 
 /// A header's text; bytes beyond ASCII are read as Latin-1, as WSGI does.
