@@ -43,8 +43,10 @@ pub fn handwritten() -> Vec<WitFile> {
     let file = |path: &str, text: &str| WitFile { path: path.into(), text: text.into() };
     vec![
         file("deps/wasi-config/store.wit", include_str!("../../../wit/deps/wasi-config/store.wit")),
+        file("deps/wasi-keyvalue/keyvalue.wit", include_str!("../../../wit/deps/wasi-keyvalue/keyvalue.wit")),
         file("deps/wasi-logging/logging.wit", include_str!("../../../wit/deps/wasi-logging/logging.wit")),
         file("hookbox/context.wit", include_str!("../../../wit/hookbox/context.wit")),
+        file("hookbox/course-archive.wit", include_str!("../../../wit/hookbox/course-archive.wit")),
         file("hookbox/generic.wit", include_str!("../../../wit/hookbox/generic.wit")),
         file("hookbox/lifecycle.wit", include_str!("../../../wit/hookbox/lifecycle.wit")),
         file("hookbox/types.wit", include_str!("../../../wit/hookbox/types.wit")),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use hookbox_hooks::catalogue::{any_event, any_filter, configure};
 use hookbox_hooks::{Catalogue, names};
 use hookbox_sandbox::{
-    Admitted, COMPONENT_BYTES, Contract, PluginOptions, Problem, Report, Sandbox, Settings, TryOutError,
+    Admitted, COMPONENT_BYTES, Contract, Granting, PluginOptions, Problem, Report, Sandbox, Settings,
+    TryOutError,
 };
 
 use crate::effective;
@@ -167,15 +168,15 @@ async fn plugin(
 ) -> Result<LivePlugin, LoadError> {
     check_name(name)?;
     let setting = |reason: String| LoadError::Setting { plugin: name.to_owned(), reason };
-    if let Some(grant) = table.grants.first() {
-        return Err(setting(format!("grant {grant:?}: this host has no capability that needs a grant")));
-    }
+    let grants = table.grants().map_err(setting)?;
     let isolation = table.isolation().map_err(setting)?;
     let limits = table.limits.limits().map_err(setting)?;
     let (bytes, origin) = component(name, table, recipe)?;
 
     let (compiler, expected) = (sandbox.clone(), Arc::clone(contract));
-    let admitted = tokio::task::spawn_blocking(move || compiler.admit(&bytes, &expected)).await;
+    let admitted =
+        tokio::task::spawn_blocking(move || compiler.admit(&bytes, &expected, &Granting::These(&grants)))
+            .await;
     let admitted: Admitted = match admitted {
         Ok(admitted) => admitted.map_err(|report| LoadError::Refused { plugin: name.to_owned(), report })?,
         Err(error) => return Err(setting(format!("admission ended early: {error}"))),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use hookbox_hooks::OnFailure;
-use hookbox_sandbox::{Isolation, Limits};
+use hookbox_sandbox::{Grant, Grants, Isolation, Limits};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ pub struct PluginTable {
     pub component: Option<PathBuf>,
     /// What the plugin reads through `wasi:config/store`.
     pub settings: Map<String, Value>,
-    /// Capabilities beyond those every plugin has.
+    /// Capabilities beyond those every plugin has. See [`hookbox_sandbox::Grant`] for their spelling.
     pub grants: Vec<String>,
     /// What a failed step of this plugin does.
     pub on_failure: OnFailure,
@@ -72,8 +72,17 @@ pub struct LimitsTable {
     pub json_depth: Option<usize>,
     pub host_calls: Option<u32>,
     pub log: Option<ByteSize>,
+    pub log_rate: Option<ByteSize>,
     pub handles: Option<usize>,
+    pub random: Option<ByteSize>,
     pub concurrent_calls: Option<usize>,
+    pub queued_calls: Option<usize>,
+    pub key_value_keys: Option<u64>,
+    pub key_value: Option<ByteSize>,
+    pub http_requests: Option<u32>,
+    pub http_body: Option<ByteSize>,
+    #[serde(with = "humantime_serde")]
+    pub http_time: Option<Duration>,
 }
 
 /// The `[filters]` table: a filter's type to its configuration in any of upstream's forms.
@@ -85,6 +94,15 @@ const MAX_CALLS: u32 = 1_000;
 const DEEPEST_JSON: usize = 120;
 
 impl PluginTable {
+    /// What it is granted.
+    ///
+    /// # Errors
+    /// A grant that is none.
+    pub fn grants(&self) -> Result<Grants, String> {
+        let grants: Result<Vec<Grant>, _> = self.grants.iter().map(|text| text.parse()).collect();
+        grants.map(Grants::new).map_err(|error| error.to_string())
+    }
+
     /// How long instances live.
     ///
     /// # Errors
@@ -136,11 +154,19 @@ impl LimitsTable {
             json_depth,
             host_calls: self.host_calls.unwrap_or(default.host_calls),
             log_bytes: bytes("log", self.log, default.log_bytes)?,
+            log_bytes_per_second: bytes("log_rate", self.log_rate, default.log_bytes_per_second)?,
             handles: at_least_one("handles", self.handles.unwrap_or(default.handles))?,
             concurrent_calls: at_least_one(
                 "concurrent_calls",
                 self.concurrent_calls.unwrap_or(default.concurrent_calls),
             )?,
+            random_bytes: bytes("random", self.random, default.random_bytes)?,
+            queued_calls: self.queued_calls.unwrap_or(default.queued_calls),
+            key_value_keys: self.key_value_keys.unwrap_or(default.key_value_keys),
+            key_value_bytes: self.key_value.map_or(default.key_value_bytes, |size| size.as_u64()),
+            http_requests: self.http_requests.unwrap_or(default.http_requests),
+            http_body_bytes: bytes("http_body", self.http_body, default.http_body_bytes)?,
+            http_time_ms: milliseconds("http_time", self.http_time, default.http_time_ms)?,
         })
     }
 }

@@ -22,8 +22,8 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hookbox_hooks::Catalogue;
 use hookbox_sandbox::{
-    Allocation, CallContext, Contract, FunctionId, Isolation, Limits, Plugin, PluginOptions, Sandbox,
-    Settings,
+    Allocation, CallContext, Contract, FunctionId, Granting, Isolation, Limits, Plugin, PluginOptions,
+    Sandbox, SandboxOptions, Settings,
 };
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -82,7 +82,7 @@ impl Ours {
         let signature = Arc::clone(&Catalogue::embedded().filter(FILTER).unwrap().signature);
         let contract =
             Contract::new([Arc::clone(&signature), Arc::clone(hookbox_hooks::catalogue::configure())]);
-        let admitted = sandbox.admit(&component(), &contract).unwrap();
+        let admitted = sandbox.admit(&component(), &contract, &Granting::WhatItImports).unwrap();
         let options = PluginOptions {
             name: "bench".into(),
             settings: Settings::default(),
@@ -225,7 +225,7 @@ async fn step((store, about): &mut (Store<Open>, About), arguments: &mut Map<Str
 
 fn calls(criterion: &mut Criterion) {
     let runtime: Runtime = Builder::new_current_thread().enable_time().build().unwrap();
-    let sandbox = Sandbox::new(None).unwrap();
+    let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
     println!("allocation: {:?}", sandbox.allocation());
     let fresh = Ours::new(&sandbox, Isolation::Call);
     let reused = Ours::new(&sandbox, Isolation::Reuse { max_calls: u32::MAX });

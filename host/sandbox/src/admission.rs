@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::engine::{
     CORE_INSTANCES_PER_COMPONENT, MEMORIES_PER_COMPONENT, TABLE_ELEMENTS, TABLES_PER_COMPONENT,
 };
+use crate::grants::{Capability, Grants};
 use crate::limits::COMPONENT_BYTES;
 use crate::plan::FunctionPlan;
 use crate::problem::{Problem, ProblemCode};
@@ -31,6 +32,8 @@ pub struct Report {
     pub exports: Vec<Export>,
     /// The interfaces it imports.
     pub imports: Vec<String>,
+    /// The grants that its imports need, as an operator writes them: `keyvalue`.
+    pub grants: Vec<&'static str>,
     /// Why it is refused; empty when it is admitted.
     pub problems: Vec<Problem>,
 }
@@ -94,6 +97,15 @@ impl Contract {
     }
 }
 
+/// What a component is granted when it is admitted.
+#[derive(Debug, Clone, Copy)]
+pub enum Granting<'a> {
+    /// These grants; an import that needs another is refused.
+    These(&'a Grants),
+    /// Whatever its imports need, but no origin for requests: for looking at a component, not for serving it.
+    WhatItImports,
+}
+
 /// An admitted component's function.
 #[derive(Debug)]
 pub(crate) struct Function {
@@ -117,6 +129,7 @@ pub(crate) fn inspect(bytes: &[u8]) -> Report {
         metadata: Metadata::default(),
         exports: Vec::new(),
         imports: Vec::new(),
+        grants: Vec::new(),
         problems: Vec::new(),
     };
     if let Err(problem) = kind(bytes) {
@@ -204,7 +217,11 @@ pub(crate) fn match_contract(
     let ty = component.component_type();
     for (name, item) in ty.imports(engine) {
         report.imports.push(name.to_owned());
-        if !OFFERED.contains(&unversioned(name)) && !only_types(engine, &item.ty) {
+        if let Some(capability) = Capability::of(unversioned(name)) {
+            if !report.grants.contains(&capability.grant()) {
+                report.grants.push(capability.grant());
+            }
+        } else if !OFFERED.contains(&unversioned(name)) && !only_types(engine, &item.ty) {
             report.problems.push(unknown_import(name));
         }
     }
@@ -230,6 +247,27 @@ pub(crate) fn match_contract(
         report.problems.push(Problem::new(ProblemCode::NoHooks, "an exported hook", "none", help));
     }
     functions
+}
+
+/// Holds what the component imports against what it is granted; gives the grants to link.
+pub(crate) fn match_grants(granting: &Granting<'_>, report: &mut Report) -> Grants {
+    let grants = match granting {
+        Granting::These(grants) => (*grants).clone(),
+        Granting::WhatItImports => return Grants::wanted(&report.grants),
+    };
+    for import in &report.imports {
+        let Some(capability) = Capability::of(unversioned(import)) else { continue };
+        if !grants.allow(capability) {
+            let help = format!(
+                "If you trust the plugin with it, add {:?} to `grants` in the plugin's table.",
+                capability.grant()
+            );
+            let expected = format!("the grant {}", capability.grant());
+            let problem = Problem::new(ProblemCode::NotGranted, expected, "no such grant", help);
+            report.problems.push(problem.of(import));
+        }
+    }
+    grants
 }
 
 /// An interface of types alone asks for nothing: it only gives names to what the exports use.
@@ -309,9 +347,6 @@ fn unknown_import(name: &str) -> Problem {
         ["wasi", "sockets"] => {
             "Plugins get no sockets. Componentize Python with --stub-wasi, or leave networking out."
                 .to_owned()
-        }
-        ["wasi", "http" | "keyvalue"] | ["hookbox", "plugin"] => {
-            "This host does not offer that capability yet. Build the plugin without it.".to_owned()
         }
         _ => match names::nearest(plain, OFFERED.iter().copied()) {
             Some(near) => format!("Did you mean {near}?"),

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 use wasmtime::component::{Func, Instance, Val};
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 use crate::admission::Function;
 use crate::capabilities::CallContext;
 use crate::engine::TICK;
-use crate::failure::CallFailure;
+use crate::failure::{CallFailure, LimitReport};
 use crate::instances::{Held, Slot};
-use crate::limits::{JSON_DEPTH_MOST, Limit, Limits};
+use crate::limits::Limit;
 use crate::log::Finished;
 use crate::plan::Unfit;
-use crate::plugin::{FunctionId, Isolation, Plugin};
+use crate::plugin::{FunctionId, Isolation, Plugin, QueueFull};
 use crate::state::{self, CallState};
 
 /// What a function gave: the success or the failure side of its `result`, as JSON.
@@ -55,9 +55,8 @@ impl Plugin {
         let function = self.admitted_function(function);
         let lowered = function.plan.lower(arguments).map_err(CallFailure::Argument)?;
         let result = self.within(deadline, time, function, &lowered, context).await;
-        if let Err(CallFailure::Limit { limit, .. }) = &result {
-            metrics::counter!("hookbox_limit_hits_total", "plugin" => self.name().to_owned(), "limit" => limit.name())
-                .increment(1);
+        if let Err(CallFailure::Limit(report)) = &result {
+            report.limit.hit(self.name());
         }
         result
     }
@@ -70,18 +69,35 @@ impl Plugin {
         lowered: &[Val],
         context: Arc<CallContext>,
     ) -> Result<Answer, CallFailure> {
-        let turn = pin!(async { (self.turn().await, self.place().await) });
-        let Some((_turn, place)) = before(deadline, turn).await else {
-            let detail = format!("no turn within {} ms", time.as_millis());
-            return Err(CallFailure::Overloaded { detail });
+        let turn = pin!(async { Ok((self.turn().await?, self.place().await)) });
+        let (_turn, place) = match before(deadline, turn).await {
+            Some(Ok(turn)) => turn,
+            Some(Err(QueueFull)) => {
+                Limit::QueuedCalls.hit(self.name());
+                let most = self.limits().queued_calls;
+                let detail = format!(
+                    "{most} calls of it wait for their turn already; `limits.queued_calls` of the plugin raises that"
+                );
+                return Err(CallFailure::Overloaded { detail });
+            }
+            None => {
+                let detail = format!("no turn within {} ms", time.as_millis());
+                return Err(CallFailure::Overloaded { detail });
+            }
         };
         // A running guest is stopped by the clock's tick, which knows where it was. Only one that waits inside the
         // host needs to be dropped from outside, a little later.
         let run = pin!(self.run(place, deadline, time, function, lowered, context));
         match before(deadline + 2 * TICK, run).await {
             Some(result) => result,
-            None => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+            None => Err(self.out_of_time(deadline, time)),
         }
+    }
+
+    /// The failure of a guest that waited inside the host until it was dropped.
+    fn out_of_time(&self, deadline: Instant, time: Duration) -> CallFailure {
+        let used = Some(used_ms(deadline, time));
+        CallFailure::Limit(Box::new(LimitReport::new(Limit::Time, used, self.limits(), time)))
     }
 
     async fn run(
@@ -103,7 +119,9 @@ impl Plugin {
         let json_depth = self.limits().json_depth;
         let answer = function.plan.lift(answer, json_depth).map_err(|unfit| match unfit {
             Unfit::Wrong(mismatch) => CallFailure::Answer(mismatch),
-            Unfit::TooDeep => limit(Limit::JsonDepth, 0, self.limits(), time, None, None),
+            Unfit::TooDeep => {
+                CallFailure::Limit(Box::new(LimitReport::new(Limit::JsonDepth, None, self.limits(), time)))
+            }
         })?;
         self.keep(held);
         Ok(answer)
@@ -156,7 +174,7 @@ impl Plugin {
         let instance = pin!(self.instance(Place::Fresh(slot), deadline, time, context));
         match before(deadline + 2 * TICK, instance).await {
             Some(made) => made.map(drop),
-            None => Err(limit(Limit::Time, 0, self.limits(), time, None, None)),
+            None => Err(self.out_of_time(deadline, time)),
         }
     }
 
@@ -191,56 +209,105 @@ async fn call(
     Ok(answer)
 }
 
+/// Milliseconds since the call began.
+fn used_ms(deadline: Instant, time: Duration) -> u64 {
+    let over = Instant::now().saturating_duration_since(deadline);
+    let left = deadline.saturating_duration_since(Instant::now());
+    u64::try_from((time + over).saturating_sub(left).as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Turns the engine's error into the failure a caller can act on.
 fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time: Duration) -> CallFailure {
-    let message = finished.last_words;
-    let backtrace = error.downcast_ref::<WasmBacktrace>();
-    let function = backtrace.and_then(innermost);
-    let trap = error.downcast_ref::<Trap>().copied();
-    let bound = |which, wanted| limit(which, wanted, &state.limits, time, function.clone(), message.clone());
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         return CallFailure::Exit { status: exit.0 };
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return CallFailure::Overloaded { detail: error.to_string() };
     }
-    match (trap, state.refused) {
-        (_, Some((Limit::HostCalls, wanted))) => return bound(Limit::HostCalls, wanted),
-        (Some(Trap::Interrupt), _) => return bound(Limit::Time, 0),
-        (Some(Trap::StackOverflow), _) => return bound(Limit::Stack, 0),
+    let reason = format!("{:#}", error.root_cause());
+    let died = Death::new(error.downcast_ref::<WasmBacktrace>(), finished);
+    if let Some((limit, used)) = limit(error, &reason, state, time) {
+        return died.at_limit(LimitReport::new(limit, used, &state.owner.limits, time));
+    }
+    CallFailure::Trap {
+        reason: crate::log::escape(&reason, 512),
+        function: died.function,
+        location: died.location,
+        message: died.message,
+        backtrace: died.backtrace,
+    }
+}
+
+/// The limit that is behind an error, with what was used or wanted.
+fn limit(
+    error: &wasmtime::Error,
+    reason: &str,
+    state: &CallState,
+    time: Duration,
+) -> Option<(Limit, Option<u64>)> {
+    let trap = error.downcast_ref::<Trap>().copied();
+    let refused = state.refused.map(|(which, wanted)| (which, Some(wanted)));
+    match (trap, refused) {
+        // These end the call by themselves, so that whatever came after is their doing.
+        (_, Some((Limit::HostCalls | Limit::RandomBytes, _))) => return refused,
+        (Some(Trap::Interrupt), _) => return Some((Limit::Time, Some(used_ms(state.deadline, time)))),
+        (Some(Trap::StackOverflow), _) => return Some((Limit::Stack, None)),
         // The guest was refused memory and did not get over it.
-        (_, Some((which, wanted))) => return bound(which, wanted),
+        (_, Some(_)) => return refused,
         _ => {}
     }
-    let text = format!("{:#}", error.root_cause());
-    if text.contains("fuel allocated for hostcalls has been exhausted") {
-        return bound(Limit::AnswerBytes, 0);
+    if reason.contains("fuel allocated for hostcalls has been exhausted") {
+        return Some((Limit::AnswerBytes, None));
     }
-    if error.downcast_ref::<wasmtime::component::ResourceTableError>().is_some()
-        || text.contains("handle limit")
-    {
-        return bound(Limit::Handles, 0);
+    let full = error.downcast_ref::<wasmtime::component::ResourceTableError>().is_some();
+    (full || reason.contains("handle limit")).then_some((Limit::Handles, None))
+}
+
+/// Where a guest was when it ended, and what it said.
+struct Death {
+    function: Option<String>,
+    location: Option<String>,
+    message: Option<String>,
+    backtrace: Vec<String>,
+}
+
+impl Death {
+    fn new(backtrace: Option<&WasmBacktrace>, finished: Finished) -> Self {
+        let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
+        let own = innermost(frames);
+        Self {
+            function: own.and_then(frame_name),
+            location: own
+                .into_iter()
+                .chain(frames)
+                .find_map(|frame| frame.symbols().iter().find_map(location)),
+            message: finished.last_words,
+            backtrace: frames.iter().filter_map(frame_name).take(FRAMES).collect(),
+        }
     }
-    let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
-    CallFailure::Trap {
-        reason: crate::log::escape(&text, 512),
-        function: function.clone(),
-        location: frames.iter().find_map(|frame| frame.symbols().iter().find_map(location)),
-        message: message.clone(),
-        backtrace: frames.iter().filter_map(frame_name).take(FRAMES).collect(),
+
+    fn at_limit(self, report: LimitReport) -> CallFailure {
+        CallFailure::Limit(Box::new(LimitReport {
+            function: self.function,
+            location: self.location,
+            message: self.message,
+            backtrace: self.backtrace,
+            ..report
+        }))
     }
 }
 
 /// The innermost function that is the plugin's own, not its language's panic machinery.
-fn innermost(backtrace: &WasmBacktrace) -> Option<String> {
+fn innermost(frames: &[FrameInfo]) -> Option<&FrameInfo> {
     const MACHINERY: [&str; 9] =
         ["rust_panic", "__rust", "core::", "<core::", "std::", "<std::", "alloc::", "<alloc::", "abort"];
-    let names: Vec<String> = backtrace.frames().iter().filter_map(frame_name).collect();
-    let own = names.iter().find(|name| !MACHINERY.iter().any(|start| name.starts_with(start)));
-    own.or(names.first()).cloned()
+    let own = |frame: &&FrameInfo| {
+        frame_name(frame).is_some_and(|name| !MACHINERY.iter().any(|start| name.starts_with(start)))
+    };
+    frames.iter().find(own).or_else(|| frames.iter().find(|frame| frame_name(frame).is_some()))
 }
 
-fn frame_name(frame: &wasmtime::FrameInfo) -> Option<String> {
+fn frame_name(frame: &FrameInfo) -> Option<String> {
     let symbol = frame.symbols().iter().find_map(wasmtime::FrameSymbol::name);
     let name = without_hashes(symbol.or_else(|| frame.func_name())?);
     Some(crate::log::escape(&name, 256))
@@ -272,55 +339,6 @@ fn without_hashes(name: &str) -> String {
 fn location(symbol: &wasmtime::FrameSymbol) -> Option<String> {
     let file = crate::log::escape(symbol.file()?, 256);
     Some(symbol.line().map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
-}
-
-fn limit(
-    limit: Limit,
-    wanted: usize,
-    limits: &Limits,
-    time: Duration,
-    function: Option<String>,
-    message: Option<String>,
-) -> CallFailure {
-    let detail = match limit {
-        Limit::Time => format!(
-            "{} ms allowed; `limits.time` or `limits.event_time` of the plugin raises it",
-            time.as_millis()
-        ),
-        Limit::Memory => format!(
-            "{} bytes allowed, {wanted} wanted; `limits.memory` of the plugin raises it",
-            limits.memory_bytes
-        ),
-        Limit::TableElements => {
-            format!(
-                "{} table elements allowed, {wanted} wanted; `limits.table_elements` of the plugin raises it",
-                limits.table_elements
-            )
-        }
-        Limit::Stack => format!(
-            "{} bytes allowed, the same for every plugin; recursion without an end is the usual cause",
-            crate::limits::WASM_STACK_BYTES
-        ),
-        Limit::AnswerBytes => format!(
-            "{} bytes may cross at a time; `limits.answer` of the plugin raises it",
-            limits.answer_bytes
-        ),
-        Limit::JsonDepth => format!(
-            "{} levels of JSON allowed; `limits.json_depth` of the plugin raises it up to {JSON_DEPTH_MOST}",
-            limits.json_depth.min(JSON_DEPTH_MOST)
-        ),
-        Limit::HostCalls => format!(
-            "{} calls into the host allowed; `limits.host_calls` of the plugin raises it",
-            limits.host_calls
-        ),
-        Limit::LogBytes => {
-            format!("{} bytes allowed; `limits.log` of the plugin raises it", limits.log_bytes)
-        }
-        Limit::Handles => {
-            format!("{} open resources allowed; `limits.handles` of the plugin raises it", limits.handles)
-        }
-    };
-    CallFailure::Limit { limit, detail, function, message }
 }
 
 #[cfg(test)]

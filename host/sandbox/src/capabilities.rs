@@ -2,16 +2,24 @@
 //! what belongs to the call from [`CallState`].
 
 pub(crate) mod context;
+pub(crate) mod course_archive;
+pub(crate) mod http;
+pub(crate) mod key_value;
 pub(crate) mod logging;
+mod services;
 pub(crate) mod settings;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
+use crate::grants::{Capability, Grants};
 use crate::state::CallState;
 
 pub use context::CallContext;
+pub use course_archive::CourseArchive;
+pub use key_value::KeyValue;
+pub use services::Services;
 pub use settings::Settings;
 
 /// Host traits for the interfaces of `wit/`, generated from the very text that plugins are built against.
@@ -23,18 +31,30 @@ mod bindings {
     });
 }
 
-/// Links everything the host offers to every plugin without a grant.
+/// Links what the host offers to every plugin, and what is granted. Nothing else is there.
 ///
 /// # Errors
 /// Two capabilities offer the same interface: a mistake in this module.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+pub(crate) fn linker(engine: &Engine, grants: &Grants) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     bindings::Plugin::add_to_linker::<CallState, HasSelf<CallState>>(&mut linker, |state| state)?;
     wasi::link(&mut linker)?;
+    if grants.allow(Capability::ArchiveRead) {
+        course_archive::link_reading(&mut linker)?;
+    }
+    if grants.allow(Capability::ArchiveWrite) {
+        course_archive::link_updates(&mut linker)?;
+    }
+    if grants.allow(Capability::KeyValue) {
+        key_value::link(&mut linker)?;
+    }
+    if grants.allow(Capability::Http) {
+        http::link(&mut linker)?;
+    }
     Ok(linker)
 }
 
-/// The interfaces the host offers, without versions, for reports.
+/// The interfaces the host offers to every plugin, without versions, for reports.
 pub(crate) const OFFERED: &[&str] = &[
     "hookbox:plugin/types",
     "hookbox:plugin/context",

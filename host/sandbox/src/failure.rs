@@ -1,8 +1,10 @@
 //! Why a call gave no answer.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use crate::limits::Limit;
+use crate::limits::{Bound, JSON_DEPTH_MOST, Limit, Limits};
 
 /// A call that ended without an answer of the plugin's.
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize)]
@@ -23,17 +25,8 @@ pub enum CallFailure {
         backtrace: Vec<String>,
     },
     /// A limit was reached.
-    #[error("the plugin reached its {} limit: {detail}{}{}", limit.name(), place(function, &None), said(message))]
-    Limit {
-        /// Which one.
-        limit: Limit,
-        /// The allowed and the wanted amount, and the setting that raises it.
-        detail: String,
-        /// The innermost function with a name when the limit was reached.
-        function: Option<String>,
-        /// What the guest said as it died.
-        message: Option<String>,
-    },
+    #[error("{0}")]
+    Limit(Box<LimitReport>),
     /// The guest ended its own process.
     #[error("the plugin exited with status {status} instead of answering")]
     Exit {
@@ -73,13 +66,85 @@ impl CallFailure {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Trap { .. } => "trap",
-            Self::Limit { limit, .. } => limit.name(),
+            Self::Limit(report) => report.limit.name(),
             Self::Exit { .. } => "exit",
             Self::Argument(_) => "argument",
             Self::Answer(_) => "answer",
             Self::Overloaded { .. } => "overloaded",
             Self::Internal { .. } => "internal",
         }
+    }
+}
+
+/// The limit that ended a call: what it allows, what was used, and how to raise it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LimitReport {
+    /// Which one.
+    pub limit: Limit,
+    /// What the plugin may use.
+    pub allowed: u64,
+    /// What it used or wanted, where that is known.
+    pub used: Option<u64>,
+    /// The unit of both.
+    pub unit: &'static str,
+    /// The key of the plugin's table that raises it: `limits.memory`. `None` when it is the same for every plugin.
+    pub setting: Option<String>,
+    /// All of that in one sentence.
+    pub detail: String,
+    /// The innermost function with a name when the limit was reached.
+    pub function: Option<String>,
+    /// `file:line` of that place, where the component has debug information.
+    pub location: Option<String>,
+    /// What the guest said as it died.
+    pub message: Option<String>,
+    /// The guest's call stack, innermost first.
+    pub backtrace: Vec<String>,
+}
+
+impl LimitReport {
+    /// The report of a limit that was reached without a place in the guest's code.
+    pub(crate) fn new(limit: Limit, used: Option<u64>, limits: &Limits, time: Duration) -> Self {
+        let Bound { setting, allowed, unit } = limit.bound(limits, time);
+        let wanted = match used {
+            Some(used) if limit == Limit::Time => format!(", {used} used"),
+            Some(used) => format!(", {used} wanted"),
+            None => String::new(),
+        };
+        let help = match (limit, setting) {
+            (Limit::Stack, _) => {
+                "the same for every plugin; recursion without an end is the usual cause".to_owned()
+            }
+            (Limit::JsonDepth, _) => {
+                format!("`limits.json_depth` of the plugin raises it up to {JSON_DEPTH_MOST}")
+            }
+            (_, Some(setting)) => format!("`limits.{setting}` of the plugin raises it"),
+            (_, None) => "the same for every plugin".to_owned(),
+        };
+        Self {
+            limit,
+            allowed,
+            used,
+            unit,
+            setting: setting.map(|setting| format!("limits.{setting}")),
+            detail: format!("{allowed} {unit} allowed{wanted}; {help}"),
+            function: None,
+            location: None,
+            message: None,
+            backtrace: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Display for LimitReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the plugin reached its {} limit: {}{}{}",
+            self.limit.name(),
+            self.detail,
+            place(&self.function, &self.location),
+            said(&self.message)
+        )
     }
 }
 

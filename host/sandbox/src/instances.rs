@@ -50,7 +50,7 @@ impl Instances {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
             return Slot { _permit: Some(permit) };
         }
-        let _waiting = Waiting::new(&self.waiting);
+        let _waiting = Counted::new(&self.waiting, usize::MAX);
         drop(self.with_idle(VecDeque::pop_front));
         // The semaphore is never closed, so this waits and does not fail.
         Slot { _permit: Arc::clone(&self.slots).acquire_owned().await.ok() }
@@ -94,16 +94,18 @@ impl Instances {
 }
 
 /// Counts one call among those that wait, for as long as it lives.
-struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Counted<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+impl<'a> Counted<'a> {
+    /// Counts, unless there are `most` already.
+    pub(crate) fn new(count: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let counted = Self(count);
+        // When there were too many, dropping this takes it back.
+        (count.fetch_add(1, Ordering::SeqCst) < most).then_some(counted)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }

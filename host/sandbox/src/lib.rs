@@ -12,6 +12,7 @@ mod capabilities;
 mod digest;
 mod engine;
 mod failure;
+mod grants;
 mod instances;
 mod limits;
 mod log;
@@ -20,14 +21,16 @@ mod plugin;
 mod problem;
 mod state;
 
-pub use admission::{Contract, Export, Metadata, Report, Role};
+pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
-pub use capabilities::{CallContext, Settings};
+pub use capabilities::{CallContext, CourseArchive, KeyValue, Services, Settings};
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};
-pub use failure::CallFailure;
+pub use failure::{CallFailure, LimitReport};
+pub use grants::{Grant, GrantError, Grants, Host, Origin};
 pub use limits::{COMPONENT_BYTES, Limit, Limits};
 pub use plugin::{
-    Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, TryOutError,
+    Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, SandboxOptions,
+    TryOutError,
 };
 pub use problem::{Problem, ProblemCode};

@@ -147,8 +147,7 @@ impl Lines {
         let context = (!context.is_empty()).then_some(context);
         if cost > self.left {
             self.cut = true;
-            metrics::counter!("hookbox_limit_hits_total", "plugin" => plugin.to_owned(), "limit" => Limit::LogBytes.name())
-                .increment(1);
+            Limit::LogBytes.hit(plugin);
             tracing::warn!(target: "hookbox::plugin", plugin, "log limit of this call reached: its further lines are dropped");
             return;
         }

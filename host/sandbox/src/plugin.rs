@@ -2,24 +2,25 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use hookbox_hooks::types::Signature;
 use rand::Rng;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre};
 
-use crate::admission::{self, Contract, Function, Report};
+use crate::admission::{self, Contract, Function, Granting, Report};
 use crate::cache::CompileCache;
-use crate::capabilities::{self, CallContext, Settings};
+use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::engine::{self, Allocation, PoolUse, Ticker};
 use crate::failure::CallFailure;
-use crate::instances::Instances;
+use crate::grants::Grants;
+use crate::instances::{Counted, Instances};
 use crate::limits::Limits;
 use crate::problem::{Problem, ProblemCode};
-use crate::state::CallState;
+use crate::state::{CallState, Owner};
 
 /// The sandbox cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,15 @@ pub enum SandboxError {
     Clock(std::io::Error),
 }
 
+/// What a sandbox is made with.
+#[derive(Debug, Clone, Default)]
+pub struct SandboxOptions {
+    /// The folder where compiled components are kept between starts; without one each is compiled again.
+    pub cache: Option<PathBuf>,
+    /// What capabilities work on.
+    pub services: Services,
+}
+
 /// Admits components and runs them. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -49,24 +59,23 @@ pub struct Sandbox {
 struct Shared {
     engine: Engine,
     allocation: Allocation,
-    linker: Linker<CallState>,
     cache: Option<CompileCache>,
+    services: Services,
     instances: Instances,
     next_plugin: AtomicU64,
     _ticker: Ticker,
 }
 
 impl Sandbox {
-    /// Makes a sandbox. With a cache folder, compiled components are kept there between starts.
+    /// Makes a sandbox.
     ///
     /// # Errors
     /// See [`SandboxError`].
-    pub fn new(cache: Option<PathBuf>) -> Result<Self, SandboxError> {
+    pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
         let (engine, allocation) =
             engine::build().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let linker =
-            capabilities::linker(&engine).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
-        let cache = cache
+        let cache = options
+            .cache
             .map(|path| CompileCache::open(&path).map_err(|reason| SandboxError::Cache { path, reason }))
             .transpose()?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::Clock)?;
@@ -74,8 +83,8 @@ impl Sandbox {
             shared: Arc::new(Shared {
                 engine,
                 allocation,
-                linker,
                 cache,
+                services: options.services,
                 instances: Instances::new(),
                 next_plugin: AtomicU64::new(0),
                 _ticker: ticker,
@@ -93,12 +102,17 @@ impl Sandbox {
         engine::pool_use(&self.shared.engine)
     }
 
-    /// Admits a component: parses, compiles (or takes it from the cache), and matches it against the contract.
-    /// Takes as long as compiling does; call it where blocking is allowed.
+    /// Admits a component: parses, compiles (or takes it from the cache), and matches it against the contract and
+    /// the grants. Takes as long as compiling does; call it where blocking is allowed.
     ///
     /// # Errors
     /// The report, with at least one problem.
-    pub fn admit(&self, bytes: &[u8], contract: &Contract) -> Result<Admitted, Box<Report>> {
+    pub fn admit(
+        &self,
+        bytes: &[u8],
+        contract: &Contract,
+        grants: &Granting<'_>,
+    ) -> Result<Admitted, Box<Report>> {
         let mut report = admission::inspect(bytes);
         if !report.problems.is_empty() {
             return Err(Box::new(report));
@@ -116,15 +130,17 @@ impl Sandbox {
             }
         };
         let functions = admission::match_contract(engine, &component, contract, &mut report);
-        let pre = self.shared.linker.instantiate_pre(&component);
+        let grants = admission::match_grants(grants, &mut report);
+        let pre = capabilities::linker(engine, &grants).and_then(|linker| linker.instantiate_pre(&component));
         match pre {
             Ok(pre) if report.problems.is_empty() => {
-                Ok(Admitted { report: Arc::new(report), pre, functions: functions.into() })
+                Ok(Admitted { report: Arc::new(report), pre, functions: functions.into(), grants })
             }
             Ok(_) => Err(Box::new(report)),
             Err(error) => {
                 // An import nobody offers has been reported already, in better words.
-                if !report.problems.iter().any(|problem| problem.code == ProblemCode::UnknownImport) {
+                let told = [ProblemCode::UnknownImport, ProblemCode::NotGranted];
+                if !report.problems.iter().any(|problem| told.contains(&problem.code)) {
                     let help = "Build the plugin against the WIT that `hookbox wit FOLDER` writes.";
                     let found = crate::log::escape(&format!("{error:#}"), 512);
                     let code = ProblemCode::ImportMismatch;
@@ -141,10 +157,15 @@ impl Sandbox {
             id: self.shared.next_plugin.fetch_add(1, Ordering::Relaxed),
             shared: Arc::clone(&self.shared),
             admitted: admitted.clone(),
-            name: options.name.into(),
-            settings: Arc::new(options.settings),
             turns: Semaphore::new(options.limits.concurrent_calls),
-            limits: Arc::new(options.limits),
+            queued: AtomicUsize::new(0),
+            owner: Arc::new(Owner {
+                name: options.name.into(),
+                settings: options.settings,
+                limits: options.limits,
+                grants: admitted.grants.clone(),
+                services: self.shared.services.clone(),
+            }),
             isolation: options.isolation,
         }
     }
@@ -156,6 +177,7 @@ pub struct Admitted {
     report: Arc<Report>,
     pre: InstancePre<CallState>,
     functions: Arc<[Function]>,
+    grants: Grants,
 }
 
 impl Admitted {
@@ -207,17 +229,20 @@ pub struct Plugin {
     id: u64,
     shared: Arc<Shared>,
     admitted: Admitted,
-    name: Arc<str>,
-    settings: Arc<Settings>,
-    limits: Arc<Limits>,
+    owner: Arc<Owner>,
     isolation: Isolation,
     turns: Semaphore,
+    /// Calls that wait for their turn.
+    queued: AtomicUsize,
 }
+
+/// As many calls as may wait do so already.
+pub(crate) struct QueueFull;
 
 impl Plugin {
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.owner.name
     }
 
     /// What its component says and does.
@@ -227,7 +252,7 @@ impl Plugin {
 
     /// What its calls may use.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.owner.limits
     }
 
     /// How long its instances live.
@@ -237,7 +262,12 @@ impl Plugin {
 
     /// Its settings.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.owner.settings
+    }
+
+    /// What it is granted.
+    pub fn grants(&self) -> &Grants {
+        &self.owner.grants
     }
 
     /// The function for a signature of the contract, when the component exports it.
@@ -256,9 +286,9 @@ impl Plugin {
     /// The instance cannot be made, or the plugin refuses the settings in its own words.
     pub async fn try_out(&self) -> Result<(), TryOutError> {
         let context = Arc::new(CallContext::default());
-        let time = self.limits.event_time();
+        let time = self.owner.limits.event_time();
         if let Some(function) = self.function(hookbox_hooks::catalogue::configure()) {
-            let settings = serde_json::Value::Object(self.settings.json().clone());
+            let settings = serde_json::Value::Object(self.owner.settings.json().clone());
             let arguments = serde_json::Map::from_iter([("settings".to_owned(), settings)]);
             return match self.call(function, &arguments, context, time).await? {
                 Ok(_) => Ok(()),
@@ -291,13 +321,18 @@ impl Plugin {
         &self.admitted.functions[id.0]
     }
 
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// Waits for one of the plugin's turns, unless too many wait already.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, QueueFull> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Ok(turn);
+        }
+        let _queued = Counted::new(&self.queued, self.owner.limits.queued_calls).ok_or(QueueFull)?;
+        // The semaphore is never closed, so this waits and does not fail.
+        self.turns.acquire().await.map_err(|_| QueueFull)
     }
 
     pub(crate) fn state(&self, context: Arc<CallContext>, deadline: Instant) -> CallState {
-        let (name, settings) = (Arc::clone(&self.name), Arc::clone(&self.settings));
-        CallState::new(name, settings, Arc::clone(&self.limits), context, deadline)
+        CallState::new(Arc::clone(&self.owner), context, deadline)
     }
 
     pub(crate) fn calls_an_instance(&self) -> u32 {
@@ -318,7 +353,7 @@ impl Drop for Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Plugin").field("name", &self.owner.name).finish_non_exhaustive()
     }
 }
 

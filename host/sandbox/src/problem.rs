@@ -50,6 +50,8 @@ pub enum ProblemCode {
     TypeMismatch,
     /// It imports what the host does not offer.
     UnknownImport,
+    /// It imports what the host offers only with a grant that it was not given.
+    NotGranted,
     /// It imports what the host offers, with other types.
     ImportMismatch,
     /// It exports no hook: there is nothing to call.

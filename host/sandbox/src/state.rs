@@ -7,15 +7,23 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::capabilities::{self, CallContext, Settings};
+use crate::capabilities::{self, CallContext, Services, Settings};
+use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
 use crate::log::CallLog;
 
+/// What all calls of a plugin share.
+pub(crate) struct Owner {
+    pub(crate) name: Arc<str>,
+    pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
+    pub(crate) grants: Grants,
+    pub(crate) services: Services,
+}
+
 /// The data of a store: one a call, or one for several calls in a row when instances are reused.
 pub(crate) struct CallState {
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) plugin: Arc<str>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) owner: Arc<Owner>,
     pub(crate) context: Arc<CallContext>,
     pub(crate) log: CallLog,
     pub(crate) deadline: Instant,
@@ -23,27 +31,19 @@ pub(crate) struct CallState {
     memory_bytes: usize,
     table_elements: usize,
     /// The first limit that refused something in this call, with the amount that was wanted.
-    pub(crate) refused: Option<(Limit, usize)>,
-    table: ResourceTable,
+    pub(crate) refused: Option<(Limit, u64)>,
+    pub(crate) table: ResourceTable,
     /// Made when a guest first touches WASI: most Rust guests never do.
     wasi: Option<WasiCtx>,
 }
 
 impl CallState {
-    pub(crate) fn new(
-        plugin: Arc<str>,
-        settings: Arc<Settings>,
-        limits: Arc<Limits>,
-        context: Arc<CallContext>,
-        deadline: Instant,
-    ) -> Self {
+    pub(crate) fn new(owner: Arc<Owner>, context: Arc<CallContext>, deadline: Instant) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limits.handles);
+        table.set_max_capacity(owner.limits.handles);
         Self {
-            log: CallLog::new(Arc::clone(&plugin), limits.log_bytes),
-            limits,
-            plugin,
-            settings,
+            log: CallLog::new(Arc::clone(&owner.name), owner.limits.log_bytes),
+            owner,
             context,
             deadline,
             host_calls: 0,
@@ -62,7 +62,7 @@ impl CallState {
         self.host_calls = 0;
         self.refused = None;
         // The guest may hold streams of an earlier call: they write to this same log.
-        self.log.begin(self.limits.log_bytes);
+        self.log.begin(self.owner.limits.log_bytes);
     }
 
     /// Counts a call into the host.
@@ -71,8 +71,8 @@ impl CallState {
     /// The call's budget is spent; the guest traps.
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
-        if self.host_calls > self.limits.host_calls {
-            self.refused.get_or_insert((Limit::HostCalls, self.host_calls as usize));
+        if self.host_calls > self.owner.limits.host_calls {
+            self.refused.get_or_insert((Limit::HostCalls, self.host_calls.into()));
             return Err(wasmtime::format_err!("host call budget spent"));
         }
         Ok(())
@@ -88,9 +88,9 @@ impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // This cannot fail, so a guest that spends its budget on WASI alone goes on until the next tick.
         let _ = self.count_host_call();
-        let log = &self.log;
+        let (log, owner) = (&self.log, &self.owner);
         WasiCtxView {
-            ctx: self.wasi.get_or_insert_with(|| capabilities::wasi::context(log)),
+            ctx: self.wasi.get_or_insert_with(|| capabilities::wasi::context(log, owner)),
             table: &mut self.table,
         }
     }
@@ -104,8 +104,8 @@ impl ResourceLimiter for CallState {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        if total > self.limits.memory_bytes {
-            self.refused.get_or_insert((Limit::Memory, total));
+        if total > self.owner.limits.memory_bytes {
+            self.refused.get_or_insert((Limit::Memory, total as u64));
             return Ok(false);
         }
         self.memory_bytes = total;
@@ -119,8 +119,8 @@ impl ResourceLimiter for CallState {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let total = self.table_elements.saturating_add(desired.saturating_sub(current));
-        if total > self.limits.table_elements {
-            self.refused.get_or_insert((Limit::TableElements, total));
+        if total > self.owner.limits.table_elements {
+            self.refused.get_or_insert((Limit::TableElements, total as u64));
             return Ok(false);
         }
         self.table_elements = total;
@@ -130,7 +130,7 @@ impl ResourceLimiter for CallState {
 
 /// The one place where a store is made: every limit is set before anything of the guest runs.
 pub(crate) fn store(engine: &wasmtime::Engine, state: CallState) -> Store<CallState> {
-    let (answer_bytes, handles) = (state.limits.answer_bytes, state.limits.handles);
+    let (answer_bytes, handles) = (state.owner.limits.answer_bytes, state.owner.limits.handles);
     let mut store = Store::new(engine, state);
     store.limiter(|state| state);
     store.set_hostcall_fuel(answer_bytes);

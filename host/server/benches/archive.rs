@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::routing::any;
-use hookbox_sandbox::Sandbox;
+use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_server::{App, Authenticator, Config, Rate, TokenRequest, router};
 use hookbox_store::{NewStatus, NewUser, Store, StoreError, Timestamp};
 
@@ -153,7 +153,7 @@ impl Site {
             authenticator.sign(&request).unwrap()
         };
         let (alice, staff) = (token("alice", false), token("staff", true));
-        let app = App::new(Sandbox::new(None).unwrap(), store.clone(), &config).unwrap();
+        let app = App::new(Sandbox::new(SandboxOptions::default()).unwrap(), store.clone(), &config).unwrap();
         let address = listen(router(app)).await;
         Self { address, alice, staff, alice_id, store, _data: data }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::routing::post;
 use axum::{Json, Router};
 use hookbox_plugins::{FiltersTable, IsolationKind, PluginTable, PluginsTable, Recipe, Sample};
-use hookbox_sandbox::Sandbox;
+use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_server::{App, Authenticator, Config, HOOKS_RUN, TokenRequest, router};
 use hookbox_store::Store;
 use serde_json::Value;
@@ -68,7 +68,7 @@ async fn hooks(config: &Config, isolation: IsolationKind) -> Router {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-plugins/prebuilt");
     let component = std::fs::read(folder.join("course-about-url.wasm")).unwrap();
     let samples = [Sample { name: "course-about-url", component: component.leak() }];
-    let sandbox = Sandbox::new(None).unwrap();
+    let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
     println!("instances: {:?}", sandbox.allocation());
     let store = Store::open(&config.database_options()).unwrap();
     let app = App::new(sandbox.clone(), store, config).unwrap();

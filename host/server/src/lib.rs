@@ -17,6 +17,7 @@ mod openapi;
 mod path;
 mod problem;
 mod serve;
+mod services;
 mod telemetry;
 mod throttle;
 
@@ -27,4 +28,5 @@ pub use cors::CorsTable;
 pub use filters::FilterAnswer;
 pub use identity::HOOKS_RUN;
 pub use serve::{ServeError, compile_cache, serve};
+pub use services::services;
 pub use throttle::{BadRate, Rate};

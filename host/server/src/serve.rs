@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hookbox_plugins::{LoadError, Recipe, Sample};
-use hookbox_sandbox::{Sandbox, SandboxError};
+use hookbox_sandbox::{Sandbox, SandboxError, SandboxOptions};
 use hookbox_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, AppError, router};
 use crate::config::Config;
+use crate::services::services;
 use crate::telemetry;
 
 /// The server cannot start, or stopped on its own.
@@ -83,7 +84,10 @@ pub async fn serve(
         // The task ends only by finishing or by a panic of our own.
         ServeError::Io(std::io::Error::other(error))
     })??;
-    let sandbox = Sandbox::new(Some(compile_cache(&config.server.data)))?;
+    let sandbox = Sandbox::new(SandboxOptions {
+        cache: Some(compile_cache(&config.server.data)),
+        services: services(&store),
+    })?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
     let app = App::new(sandbox.clone(), store, config)?;
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use hookbox_plugins::{contract, read};
-use hookbox_sandbox::{Isolation, Limits, PluginOptions, Report, Role, Sandbox, Settings, TryOutError};
+use hookbox_sandbox::{
+    Granting, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings, TryOutError,
+};
 use serde_json::{Value, json};
 
 use crate::Done;
@@ -30,9 +32,11 @@ impl Check {
     pub(crate) async fn execute(self, json: bool) -> anyhow::Result<Done> {
         let bytes = read(&self.file).with_context(|| self.file.display().to_string())?;
         let settings = Settings::new(super::settings(&self.setting)?);
-        let sandbox = Sandbox::new(None)?;
+        let sandbox = Sandbox::new(SandboxOptions::default())?;
         let (compiler, contract) = (sandbox.clone(), contract());
-        let admitted = tokio::task::spawn_blocking(move || compiler.admit(&bytes, &contract)).await?;
+        let admitted =
+            tokio::task::spawn_blocking(move || compiler.admit(&bytes, &contract, &Granting::WhatItImports))
+                .await?;
         let (report, trial) = match &admitted {
             Ok(admitted) => {
                 let name = "checked".to_owned();
@@ -90,6 +94,9 @@ fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) ->
     }
     for (at, import) in report.imports.iter().enumerate() {
         line(if at == 0 { "imports" } else { "" }, import);
+    }
+    for (at, grant) in report.grants.iter().enumerate() {
+        line(if at == 0 { "needs grants" } else { "" }, grant);
     }
     if fits {
         text.push_str("\nfits: the host would run it");

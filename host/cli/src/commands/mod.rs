@@ -11,7 +11,7 @@ pub(crate) mod token;
 pub(crate) mod wit;
 
 use hookbox_plugins::{Generation, LoadError, Recipe};
-use hookbox_sandbox::Sandbox;
+use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_server::{Config, compile_cache};
 use serde_json::{Map, Value};
 
@@ -21,7 +21,7 @@ use crate::samples::SAMPLES;
 /// folder behind where there is none.
 fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     let cache = config.server.data.is_dir().then(|| compile_cache(&config.server.data));
-    Ok(Sandbox::new(cache)?)
+    Ok(Sandbox::new(SandboxOptions { cache, ..SandboxOptions::default() })?)
 }
 
 /// The generation that a server with this configuration would make.

@@ -14,7 +14,7 @@ pub struct CallContext {
 impl Host for CallState {
     fn plugin_name(&mut self) -> wasmtime::Result<String> {
         self.count_host_call()?;
-        Ok(self.plugin.to_string())
+        Ok(self.owner.name.to_string())
     }
 
     fn get_filter_metadata(&mut self) -> wasmtime::Result<Option<FilterMetadata>> {

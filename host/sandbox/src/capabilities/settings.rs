@@ -30,12 +30,12 @@ impl Settings {
 impl Host for CallState {
     fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, Error>> {
         self.count_host_call()?;
-        Ok(Ok(self.settings.texts.get(&key).cloned()))
+        Ok(Ok(self.owner.settings.texts.get(&key).cloned()))
     }
 
     fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, Error>> {
         self.count_host_call()?;
-        let pairs = self.settings.texts.iter();
+        let pairs = self.owner.settings.texts.iter();
         Ok(Ok(pairs.map(|(key, text)| (key.clone(), text.clone())).collect()))
     }
 }

@@ -15,12 +15,12 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiView};
 
 use crate::log::{CallLog, Stream};
-use crate::state::CallState;
+use crate::state::{CallState, Owner};
 
 /// The finest step a guest sees time move in: enough for an author, too coarse to time the host.
 const CLOCK_STEP: Duration = Duration::from_millis(1);
-/// Bytes of random data in one request.
-const RANDOM_BYTES: u64 = 64 << 10;
+/// The step with the grant `clock:fine`.
+const FINE_CLOCK_STEP: Duration = Duration::from_nanos(1);
 /// Bytes a guest may write to a stream at a time.
 const WRITE_BYTES: usize = 16 << 10;
 
@@ -60,46 +60,51 @@ pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 }
 
 /// The WASI context of one call.
-pub(crate) fn context(log: &CallLog) -> WasiCtx {
+pub(crate) fn context(log: &CallLog, owner: &Owner) -> WasiCtx {
+    let step = if owner.grants.fine_clock() { FINE_CLOCK_STEP } else { CLOCK_STEP };
     WasiCtx::builder()
         .stdout(LogStream { log: log.clone(), stream: Stream::Stdout })
         .stderr(LogStream { log: log.clone(), stream: Stream::Stderr })
-        .max_random_size(RANDOM_BYTES)
-        .wall_clock(CoarseWallClock)
-        .monotonic_clock(CoarseMonotonicClock { start: Instant::now() })
+        .max_random_size(owner.limits.random_bytes as u64)
+        .wall_clock(WallClock { step })
+        .monotonic_clock(MonotonicClock { start: Instant::now(), step })
         .allow_tcp(false)
         .allow_udp(false)
         .build()
 }
 
-struct CoarseWallClock;
+struct WallClock {
+    step: Duration,
+}
 
-impl HostWallClock for CoarseWallClock {
+impl HostWallClock for WallClock {
     fn resolution(&self) -> Duration {
-        CLOCK_STEP
+        self.step
     }
 
     fn now(&self) -> Duration {
-        coarse(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+        in_steps(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), self.step)
     }
 }
 
-struct CoarseMonotonicClock {
+struct MonotonicClock {
     start: Instant,
+    step: Duration,
 }
 
-impl HostMonotonicClock for CoarseMonotonicClock {
+impl HostMonotonicClock for MonotonicClock {
     fn resolution(&self) -> u64 {
-        nanoseconds(CLOCK_STEP)
+        nanoseconds(self.step)
     }
 
     fn now(&self) -> u64 {
-        nanoseconds(coarse(self.start.elapsed()))
+        nanoseconds(in_steps(self.start.elapsed(), self.step))
     }
 }
 
-fn coarse(time: Duration) -> Duration {
-    time - Duration::from_nanos(u64::from(time.subsec_nanos()) % nanoseconds(CLOCK_STEP))
+/// The time with what is finer than a step left out. A step divides a second.
+fn in_steps(time: Duration, step: Duration) -> Duration {
+    time - Duration::from_nanos(u64::from(time.subsec_nanos()) % nanoseconds(step))
 }
 
 fn nanoseconds(time: Duration) -> u64 {

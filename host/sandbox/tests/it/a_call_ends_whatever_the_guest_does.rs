@@ -46,7 +46,7 @@ async fn failure_in_time(name: &str) -> CallFailure {
 /// The limit, and the innermost function when it was reached.
 fn limit(failure: &CallFailure) -> (Limit, Option<&str>) {
     match failure {
-        CallFailure::Limit { limit, function, .. } => (*limit, function.as_deref()),
+        CallFailure::Limit(report) => (report.limit, report.function.as_deref()),
         other => panic!("{other:?}"),
     }
 }

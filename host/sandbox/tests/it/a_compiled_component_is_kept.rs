@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use hookbox_sandbox::Sandbox;
+use hookbox_sandbox::{Sandbox, SandboxOptions};
 
 use crate::support::{admit, call, written};
 
@@ -15,7 +15,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// A start of the host: a new sandbox on this folder, one component, one call.
 async fn start(folder: &Path) {
-    let sandbox = Sandbox::new(Some(folder.to_owned())).unwrap();
+    let sandbox =
+        Sandbox::new(SandboxOptions { cache: Some(folder.to_owned()), ..SandboxOptions::default() }).unwrap();
     let counter = crate::support::options();
     let counter = sandbox.plugin(&admit(&sandbox, &written("counter")), counter);
     call(&counter, "/").await.unwrap().unwrap();
@@ -77,6 +78,9 @@ async fn a_folder_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a-file");
     std::fs::write(&file, "not a folder").unwrap();
-    let error = Sandbox::new(Some(file)).err().unwrap().to_string();
+    let error = Sandbox::new(SandboxOptions { cache: Some(file), ..SandboxOptions::default() })
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("a-file"), "{error}");
 }

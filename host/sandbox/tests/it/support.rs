@@ -10,8 +10,8 @@ use hookbox_hooks::catalogue::{any_event, any_filter, configure};
 use hookbox_hooks::types::Signature;
 use hookbox_hooks::{Catalogue, Hook};
 use hookbox_sandbox::{
-    Admitted, Answer, CallContext, CallFailure, Contract, FunctionId, Isolation, Limits, Plugin,
-    PluginOptions, Report, Sandbox, Settings,
+    Admitted, Answer, CallContext, CallFailure, Contract, FunctionId, Granting, Grants, Isolation, Limits,
+    Plugin, PluginOptions, Report, Sandbox, SandboxOptions, Settings,
 };
 use serde_json::{Map, Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -159,16 +159,18 @@ pub(crate) fn signature(hook: &str) -> Arc<Signature> {
 
 pub(crate) fn sandbox() -> Sandbox {
     keep_log();
-    Sandbox::new(None).unwrap()
+    Sandbox::new(SandboxOptions::default()).unwrap()
 }
 
 pub(crate) fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Admitted {
-    sandbox.admit(bytes, &contract()).unwrap_or_else(|report| panic!("{:#?}", report.problems))
+    sandbox
+        .admit(bytes, &contract(), &Granting::These(&Grants::default()))
+        .unwrap_or_else(|report| panic!("{:#?}", report.problems))
 }
 
 /// The report on a component that is refused.
 pub(crate) fn refused(bytes: &[u8]) -> Box<Report> {
-    sandbox().admit(bytes, &contract()).expect_err("it must be refused")
+    sandbox().admit(bytes, &contract(), &Granting::These(&Grants::default())).expect_err("it must be refused")
 }
 
 /// A fresh instance for every call, default limits, no settings.

@@ -1,6 +1,6 @@
 //! What cannot be a plugin is refused before anything of it runs, with a report that says what to do.
 
-use hookbox_sandbox::{COMPONENT_BYTES, Problem, ProblemCode, Role};
+use hookbox_sandbox::{COMPONENT_BYTES, Granting, Problem, ProblemCode, Role};
 use wit_parser::Resolve;
 
 use crate::support::{component, obliging, packages, prebuilt, refused, written};
@@ -72,7 +72,7 @@ fn a_flipped_byte_never_gets_past_the_parser_unseen() {
         let mut flipped = good.clone();
         flipped[at] ^= 0xff;
         // Refused with a reason, or still a component; never a panic.
-        if let Err(report) = sandbox.admit(&flipped, &contract) {
+        if let Err(report) = sandbox.admit(&flipped, &contract, &Granting::WhatItImports) {
             assert!(!report.problems.is_empty());
         }
     }

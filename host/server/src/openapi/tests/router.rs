@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use hookbox_sandbox::Sandbox;
+use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_store::Store;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -33,7 +33,8 @@ impl Host {
         let mut config = Config::default();
         config.server.data = data.path().to_owned();
         let store = Store::open(&config.database_options()).unwrap();
-        let app: Arc<App> = App::new(Sandbox::new(None).unwrap(), store, &config).unwrap();
+        let app: Arc<App> =
+            App::new(Sandbox::new(SandboxOptions::default()).unwrap(), store, &config).unwrap();
         let token = app.auth.sign(&TokenRequest {
             username: "lms".into(),
             user_id: None,

@@ -1,0 +1,23 @@
+//! What capabilities work on. The sandbox knows neither database nor rules: whoever makes it hands them in.
+
+use std::sync::Arc;
+
+use super::{CourseArchive, KeyValue};
+
+/// What capabilities work on. A guest that reaches for one that is not there is told that it is unavailable.
+#[derive(Clone, Default)]
+pub struct Services {
+    /// The course archive.
+    pub course_archive: Option<Arc<dyn CourseArchive>>,
+    /// Rows of the plugins' own.
+    pub key_value: Option<Arc<dyn KeyValue>>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services")
+            .field("course_archive", &self.course_archive.is_some())
+            .field("key_value", &self.key_value.is_some())
+            .finish()
+    }
+}
