@@ -42,7 +42,7 @@ pub struct Limits {
     pub queued_calls: usize,
     /// Keys that the plugin may keep. Configuration: `key_value_keys`. Default 10,000.
     pub key_value_keys: u64,
-    /// Bytes that the plugin may keep: keys and values together. Configuration: `key_value`. Default 16 MiB.
+    /// Bytes that the plugin may keep: names of buckets, keys and values together. Configuration: `key_value`. Default 16 MiB.
     pub key_value_bytes: u64,
     /// Requests that one call may send. Configuration: `http_requests`. Default 10.
     pub http_requests: u32,

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::job::{Reads, Writes};
 use crate::time::Timestamp;
 
-pub(crate) use audit::audit;
+pub(crate) use audit::QUESTIONS;
 
 /// Whether a user has archived a course.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::error::OpenError;
+use crate::error::{OpenError, StoreError};
 
 /// More than there are distinct statements in common use: each is prepared once a connection.
 const STATEMENTS: usize = 128;
@@ -93,15 +93,27 @@ pub(crate) fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Switches the file to a write-ahead log, so that readers and the writer do not wait for each other.
 pub(crate) fn use_write_ahead_log(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let mode = connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))
-        .map_err(|error| failed(path, error))?;
+    let failed = |error| failed(path, error);
+    let wait = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).map_err(failed)?;
+    let deadline = Instant::now() + Duration::from_millis(wait);
+    let mode = loop {
+        let switched = connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))
+            .map_err(failed);
+        match switched {
+            // Of two that switch at once, SQLite tells one so without waiting, lest both wait for each other.
+            Err(OpenError::Database { reason: StoreError::Busy, .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            switched => break switched?,
+        }
+    };
     if mode == "wal" {
         return Ok(());
     }
     let detail =
         format!("journal_mode stays {mode:?}: its file system has no shared memory; use a local disk");
-    Err(OpenError::Database { path: path.to_owned(), reason: crate::StoreError::Io { detail } })
+    Err(OpenError::Database { path: path.to_owned(), reason: StoreError::Io { detail } })
 }
 
 /// Makes a connection the writer's.

@@ -9,10 +9,12 @@
 //! [`migrate`], [`check`] and [`backup`] work on a file, whether or not a server has it open.
 
 mod archive;
+mod audit;
 mod cache;
 mod connection;
 mod error;
 mod job;
+mod key_value;
 mod maintenance;
 mod options;
 mod readers;
@@ -25,6 +27,7 @@ mod writer;
 pub use archive::{Column, Filter, NewStatus, Order, Status};
 pub use error::{OpenError, StoreError};
 pub use job::{Reads, Writes};
+pub use key_value::{KeyProblem, KeyValueError, Quota, QuotaLimit, Usage};
 pub use maintenance::{BackupReport, CheckReport, backup, check, migrate};
 pub use options::Options;
 pub use schema::{Migrated, SCHEMA_VERSION};

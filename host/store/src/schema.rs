@@ -11,10 +11,13 @@ use crate::error::OpenError;
 pub(crate) const APPLICATION_ID: i32 = 0x484b_4258;
 
 /// The version of the schema that this program writes: how many steps it knows.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What brings a schema from one version to the next. Released steps never change; a new one goes to the end.
-pub(crate) const STEPS: &[&str] = &[include_str!("../migrations/0001_users_and_archive.sql")];
+pub(crate) const STEPS: &[&str] = &[
+    include_str!("../migrations/0001_users_and_archive.sql"),
+    include_str!("../migrations/0002_key_value.sql"),
+];
 
 const _: () = assert!(STEPS.len() == SCHEMA_VERSION as usize);
 
@@ -32,12 +35,15 @@ pub struct Migrated {
 /// # Errors
 /// The file is not this program's, or it cannot be read. A newer schema is no error here.
 pub(crate) fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
-    let number = |pragma: &str| {
-        connection.query_row(pragma, [], |row| row.get::<_, i32>(0)).map_err(|error| failed(path, error))
-    };
-    let application_id = number("PRAGMA application_id")?;
-    let version = number("PRAGMA user_version")?;
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    // In one statement, which sees one moment: another process may be migrating a new file.
+    let (application_id, version, tables): (i32, i32, i32) = connection
+        .query_row(
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+             FROM pragma_application_id, pragma_user_version",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .map_err(|error| failed(path, error))?;
     let empty = application_id == 0 && version == 0 && tables == 0;
     if application_id != APPLICATION_ID && !empty {
         return Err(OpenError::Foreign { path: path.to_owned(), application_id });

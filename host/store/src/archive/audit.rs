@@ -1,9 +1,7 @@
-//! Whether the counters agree with the rows.
-
-use rusqlite::Connection;
+//! What is asked of the counters by a check.
 
 /// Each says what it found wrong, a row a problem.
-const QUESTIONS: &[&str] = &[
+pub(crate) const QUESTIONS: &[&str] = &[
     "SELECT 'archive_count: user ' || user_id || ', is_archived ' || is_archived || ': '
             || sum(counted) || ' counted, ' || sum(present) || ' present'
      FROM (SELECT user_id, is_archived, rows AS counted, 0 AS present FROM archive_count
@@ -37,15 +35,3 @@ const QUESTIONS: &[&str] = &[
     "SELECT 'archive_shelf: the bottom is missing'
      WHERE NOT EXISTS (SELECT 1 FROM archive_shelf WHERE start = -9223372036854775808)",
 ];
-
-/// What is wrong with the counters; empty when all is well.
-pub(crate) fn audit(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut problems = Vec::new();
-    for question in QUESTIONS {
-        let mut statement = connection.prepare(question)?;
-        for problem in statement.query_map([], |row| row.get(0))? {
-            problems.push(problem?);
-        }
-    }
-    Ok(problems)
-}

@@ -7,10 +7,11 @@ use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, params_from_iter};
 
 use super::part::{Bound, Part};
-use super::{Column, Filter, NewStatus, Order, audit};
+use super::{Column, Filter, NewStatus, Order};
+use crate::audit::audit;
 use crate::connection::configure;
 use crate::job::{Reads, Writes};
-use crate::schema::{STEPS, migrate};
+use crate::schema::{SCHEMA_VERSION, STEPS, migrate};
 use crate::time::Timestamp;
 use crate::users::NewUser;
 
@@ -149,7 +150,7 @@ fn counts_and_deep_pages_do_not_cost_more_the_more_rows_there_are() {
     connection.execute_batch("BEGIN").unwrap();
     fill(&Writes::new(&connection), ROWS);
     connection.execute_batch("COMMIT").unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
     let runs = |table: &str| {
         let sql = format!("SELECT count(*) FROM {table}");
         connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap()
@@ -222,17 +223,17 @@ fn a_shelf_whose_rows_leave_stays_in_order_and_goes_with_the_last() {
 
     // Its first block is empty, and rows may come back into it.
     connection.execute(later, [shelf, shelf + 600]).unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
     connection.execute("UPDATE archive_status SET updated_at = ?1 WHERE id = 1", [shelf + 3]).unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
 
     connection.execute(later, [shelf, i64::MAX]).unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
     assert!(!numbers(&connection, "SELECT start FROM archive_shelf").contains(&shelf));
     assert!(!numbers(&connection, "SELECT start FROM archive_block").contains(&shelf));
 
     connection.execute("DELETE FROM users", []).unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
     assert_eq!(numbers(&connection, "SELECT start FROM archive_shelf"), [i64::MIN]);
     assert_eq!(numbers(&connection, "SELECT start FROM archive_block"), [i64::MIN]);
 }
@@ -244,7 +245,7 @@ fn rows_of_one_time_are_in_one_block_and_others_are_not() {
     fill(&Writes::new(&connection), 2_000);
     connection.execute("UPDATE archive_status SET updated_at = 5000", []).unwrap();
     connection.execute("UPDATE archive_status SET updated_at = 5000 + id WHERE id > 600", []).unwrap();
-    assert_eq!(audit(&connection).unwrap(), Vec::<String>::new());
+    assert_eq!(audit(&connection, SCHEMA_VERSION).unwrap(), Vec::<String>::new());
     assert_eq!(numbers(&connection, "SELECT open + archived FROM archive_block WHERE start = 5000"), [600]);
     let greatest = numbers(&connection, "SELECT max(open + archived) FROM archive_block WHERE start > 5000");
     assert!(greatest[0] < 512, "{greatest:?}");

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use hookbox_store::{Migrated, OpenError, Options, SCHEMA_VERSION, Store, StoreError, check, migrate};
+use hookbox_store::{
+    Migrated, OpenError, Options, Quota, SCHEMA_VERSION, Store, StoreError, Usage, check, migrate,
+};
 use rusqlite::Connection;
 
 use crate::support::{Place, assert_sound, new_status};
@@ -44,6 +46,54 @@ fn migrating_twice_changes_nothing_the_second_time() {
     assert_eq!(migrate(&path).unwrap(), Migrated { from: SCHEMA_VERSION, to: SCHEMA_VERSION });
     assert_eq!(fs::read(&path).unwrap(), before);
     assert_sound(&path);
+}
+
+/// A file as the program made it when its schema had one version, with three rows.
+fn first_version(path: &Path) {
+    database(path, "PRAGMA journal_mode = WAL; PRAGMA application_id = 0x484b4258; PRAGMA user_version = 1");
+    database(path, include_str!("../../migrations/0001_users_and_archive.sql"));
+    database(
+        path,
+        "INSERT INTO users VALUES (7, 'ada', 'ada@example.com', 1, 0, 0);
+         INSERT INTO archive_status VALUES (3, 'c_1', 7, 1, 5, 4, 6, NULL), (4, 'c_2', 7, 0, NULL, 8, 9, 10)",
+    );
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_keeps_its_rows_and_takes_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.db");
+    first_version(&path);
+    let report = check(&path).unwrap();
+    assert_eq!((report.schema_version, report.known_version), (1, SCHEMA_VERSION));
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!(report.tables.get("key_value"), None);
+
+    let store = Store::open(&Options::at(&path)).unwrap();
+    let seen = store.read(|reads| {
+        let statuses = reads.statuses(&crate::support::anyone(), &[], 0, 9)?;
+        let ids: Vec<_> = statuses.iter().map(|status| (status.id, status.user)).collect();
+        Ok::<_, StoreError>((reads.user_by_name("ada")?.map(|user| user.id), ids))
+    });
+    assert_eq!(seen.await.unwrap(), (Some(7), vec![(3, 7), (4, 7)]));
+    let quota = Quota { keys: 1, bytes: 9 };
+    let kept = store.write(move |writes| writes.key_value_set("p", "b", "k", b"value", &quota)).await;
+    assert_eq!(kept, Ok(Usage { keys: 1, bytes: 7 }));
+    drop(store);
+    let report = check(&path).unwrap();
+    assert_eq!((report.schema_version, report.problems), (SCHEMA_VERSION, Vec::new()));
+    assert_eq!(["users", "archive_status", "key_value"].map(|table| report.tables[table]), [1, 2, 1]);
+    assert_eq!(migrate(&path).unwrap(), Migrated { from: SCHEMA_VERSION, to: SCHEMA_VERSION });
+}
+
+#[test]
+fn the_check_sees_wrong_counters_of_an_older_version_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.db");
+    first_version(&path);
+    database(&path, "UPDATE archive_count SET rows = 2");
+    let problems = check(&path).unwrap().problems;
+    assert!(!problems.is_empty() && problems[0].contains("archive_count"), "{problems:?}");
 }
 
 #[test]
@@ -173,6 +223,8 @@ async fn the_check_sees_counters_that_disagree_and_users_who_are_missing() {
     let place = Place::new();
     let ada = place.user("ada").await.id;
     place.write(move |writes| writes.insert_status(&new_status("c_1", ada, 1))).await;
+    let quota = Quota { keys: 1, bytes: 9 };
+    place.store.write(move |writes| writes.key_value_set("p", "b", "k", b"v", &quota)).await.unwrap();
     assert_sound(place.path());
     for (damage, repair, table) in [
         ("UPDATE archive_count SET rows = 2", "UPDATE archive_count SET rows = 1", "archive_count"),
@@ -192,6 +244,16 @@ async fn the_check_sees_counters_that_disagree_and_users_who_are_missing() {
             "archive_block",
         ),
         ("UPDATE archive_shelf SET open = 9", "UPDATE archive_shelf SET open = 1", "archive_shelf"),
+        (
+            "UPDATE key_value_usage SET keys = 2",
+            "UPDATE key_value_usage SET keys = 1",
+            "key_value_usage: plugin p",
+        ),
+        (
+            "UPDATE key_value_usage SET bytes = bytes - 1",
+            "UPDATE key_value_usage SET bytes = bytes + 1",
+            "key_value_usage: plugin p",
+        ),
         (
             "PRAGMA foreign_keys = OFF; UPDATE users SET id = 9",
             "PRAGMA foreign_keys = OFF; UPDATE users SET id = 1",
