@@ -1,4 +1,5 @@
 ;; Answers with bytes that are no UTF-8.
+;; outcome: fails trap
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

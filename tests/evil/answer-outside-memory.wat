@@ -1,4 +1,5 @@
 ;; Answers with a string that is not in its memory.
+;; outcome: fails trap
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
 ;; Reads a setting 10,000 times.
+;; outcome: fails host-calls
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (import "wasi:config/store@0.2.0-rc.1" "get" (func $get (param i32 i32 i32)))

@@ -1,4 +1,5 @@
 ;; Answers with JSON of 10,000 arrays, each inside the one before.
+;; outcome: fails json-depth
 ;; export openedx:filters/learning-support-contact-context-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

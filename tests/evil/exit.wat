@@ -1,4 +1,5 @@
 ;; Ends its own process instead of answering.
+;; outcome: fails exit
 ;; import wasi:cli/exit@0.2.0;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module

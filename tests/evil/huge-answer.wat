@@ -1,4 +1,5 @@
 ;; Answers with a string of 32 MiB.
+;; outcome: fails answer-bytes
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 640)

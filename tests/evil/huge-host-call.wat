@@ -1,4 +1,5 @@
 ;; Logs one line of 32 MiB.
+;; outcome: fails answer-bytes
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (import "wasi:logging/logging@0.1.0-draft" "log" (func $log (param i32 i32 i32 i32 i32)))

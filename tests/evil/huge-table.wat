@@ -1,4 +1,5 @@
 ;; Wants a table of a million elements before anything runs.
+;; outcome: refused too-complex
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
 ;; Wants 128 MiB before anything runs.
+;; outcome: canary memory
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 2048)

@@ -1,4 +1,5 @@
 ;; Writes what went wrong to stderr, without an end of line, then traps.
+;; outcome: fails trap
 ;; import wasi:cli/stderr@0.2.0;
 ;; import wasi:io/streams@0.2.0;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;

@@ -1,4 +1,5 @@
 ;; Opens timers and never closes one.
+;; outcome: fails handles
 ;; import wasi:clocks/monotonic-clock@0.2.0;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module

@@ -1,4 +1,5 @@
 ;; Loops for ever in the call.
+;; outcome: fails time
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

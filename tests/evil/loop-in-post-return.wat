@@ -1,4 +1,5 @@
 ;; Answers, then loops for ever when the host lets it clean up.
+;; outcome: fails time
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
 ;; Answers with text that is no JSON where JSON belongs.
+;; outcome: fails answer
 ;; export openedx:filters/learning-support-contact-context-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
 ;; Answers with JSON of two million values, in 4,000,000 bytes.
+;; outcome: fails answer
 ;; export openedx:filters/learning-support-contact-context-requested-v1@1.0.0;
 (module
   (memory (export "memory") 70)

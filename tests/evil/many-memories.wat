@@ -1,4 +1,5 @@
 ;; Has nine memories, more than a plugin may.
+;; outcome: refused too-complex
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

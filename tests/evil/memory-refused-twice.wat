@@ -1,4 +1,5 @@
 ;; Takes memory until it is refused, over and over, and never gives up.
+;; outcome: fails time
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

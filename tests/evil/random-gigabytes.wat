@@ -1,4 +1,5 @@
 ;; Asks for four gigabytes of random bytes.
+;; outcome: fails random-bytes
 ;; import wasi:random/random@0.2.0;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module

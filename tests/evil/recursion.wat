@@ -1,4 +1,5 @@
 ;; Calls itself until the stack is full.
+;; outcome: fails stack
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

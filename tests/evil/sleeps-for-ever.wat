@@ -1,4 +1,5 @@
 ;; Waits for a moment that does not come in this century.
+;; outcome: fails time
 ;; import wasi:clocks/monotonic-clock@0.2.0;
 ;; import wasi:io/poll@0.2.0;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;

@@ -1,4 +1,5 @@
 ;; Executes `unreachable`, as a panic does.
+;; outcome: fails trap
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 1)

@@ -1,4 +1,5 @@
 ;; Grows two memories in turn, each below the limit.
+;; outcome: fails memory
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory $first (export "memory") 1)

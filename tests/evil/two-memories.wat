@@ -1,4 +1,5 @@
 ;; Has two memories of 40 MiB: each is within the limit, both together are not.
+;; outcome: canary memory
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module
   (memory (export "memory") 640)

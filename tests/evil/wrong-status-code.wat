@@ -1,4 +1,5 @@
 ;; Prevents an enrollment with HTTP status code 42.
+;; outcome: fails answer
 ;; export openedx:filters/learning-course-enrollment-started-v1@1.0.0;
 (module
   (memory (export "memory") 1)

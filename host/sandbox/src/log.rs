@@ -1,8 +1,13 @@
 //! What a guest says: stdout, stderr and `wasi:logging` become lines of the host's log, escaped and bounded.
 
+mod rate;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::Limit;
+use rate::Passage;
+
+pub(crate) use rate::LogRate;
 
 /// Bytes of one line after escaping.
 const LINE_BYTES: usize = 2_048;
@@ -34,6 +39,7 @@ pub(crate) struct CallLog(Arc<Mutex<Lines>>);
 #[derive(Debug)]
 struct Lines {
     plugin: Arc<str>,
+    rate: Arc<LogRate>,
     left: usize,
     cut: bool,
     pending: [Vec<u8>; 2],
@@ -41,10 +47,11 @@ struct Lines {
 }
 
 impl CallLog {
-    pub(crate) fn new(plugin: Arc<str>, budget_bytes: usize) -> Self {
+    pub(crate) fn new(plugin: Arc<str>, rate: Arc<LogRate>, budget_bytes: usize) -> Self {
         let pending = [Vec::new(), Vec::new()];
         Self(Arc::new(Mutex::new(Lines {
             plugin,
+            rate,
             left: budget_bytes,
             cut: false,
             pending,
@@ -152,6 +159,19 @@ impl Lines {
             return;
         }
         self.left -= cost;
+        match self.rate.take(cost) {
+            Passage::Passes { dropped: 0 } => {}
+            Passage::Passes { dropped } => {
+                tracing::warn!(target: "hookbox::plugin", plugin, dropped, "lines of this plugin were dropped");
+            }
+            refused => {
+                Limit::LogRate.hit(plugin);
+                if refused == Passage::FirstDropped {
+                    tracing::warn!(target: "hookbox::plugin", plugin, "log rate reached: lines of this plugin are dropped until time has passed");
+                }
+                return;
+            }
+        }
         match level {
             Level::Trace => tracing::trace!(target: "hookbox::plugin", plugin, context, "{message}"),
             Level::Debug => tracing::debug!(target: "hookbox::plugin", plugin, context, "{message}"),
@@ -191,6 +211,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn quiet(budget_bytes: usize) -> CallLog {
+        CallLog::new("p".into(), Arc::new(LogRate::new(1 << 20)), budget_bytes)
+    }
+
     #[test]
     fn escapes_before_it_cuts() {
         assert_eq!(escape("a\u{1b}[2Jb\nc", 100), "a\\u{1b}[2Jb\\nc");
@@ -201,19 +225,19 @@ mod tests {
 
     #[test]
     fn keeps_the_end_of_what_was_said() {
-        let log = CallLog::new("p".into(), 1 << 20);
+        let log = quiet(1 << 20);
         log.bytes(Stream::Stderr, b"first\nthe last line");
         assert_eq!(log.finish().last_words.unwrap(), "first | the last line");
     }
 
     #[test]
     fn a_flood_is_cut_once_the_budget_is_spent() {
-        let log = CallLog::new("p".into(), 100);
+        let log = quiet(100);
         for _ in 0..1_000 {
             log.message(Level::Info, "", "0123456789");
         }
         assert!(log.lines().cut);
-        let endless = CallLog::new("p".into(), 100);
+        let endless = quiet(100);
         for _ in 0..1_000 {
             endless.bytes(Stream::Stdout, &[b'x'; 4_096]);
         }

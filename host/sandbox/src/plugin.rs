@@ -19,6 +19,7 @@ use crate::failure::CallFailure;
 use crate::grants::Grants;
 use crate::instances::{Counted, Instances};
 use crate::limits::Limits;
+use crate::log::LogRate;
 use crate::problem::{Problem, ProblemCode};
 use crate::state::{CallState, Owner};
 
@@ -161,6 +162,7 @@ impl Sandbox {
             queued: AtomicUsize::new(0),
             owner: Arc::new(Owner {
                 name: options.name.into(),
+                log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
                 settings: options.settings,
                 limits: options.limits,
                 grants: admitted.grants.clone(),

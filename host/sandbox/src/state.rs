@@ -10,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
-use crate::log::CallLog;
+use crate::log::{CallLog, LogRate};
 
 /// What all calls of a plugin share.
 pub(crate) struct Owner {
@@ -19,6 +19,7 @@ pub(crate) struct Owner {
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     pub(crate) services: Services,
+    pub(crate) log_rate: Arc<LogRate>,
 }
 
 /// The data of a store: one a call, or one for several calls in a row when instances are reused.
@@ -28,6 +29,8 @@ pub(crate) struct CallState {
     pub(crate) log: CallLog,
     pub(crate) deadline: Instant,
     host_calls: u32,
+    /// Bytes of random data that the call has had.
+    pub(crate) random_bytes: u64,
     memory_bytes: usize,
     table_elements: usize,
     /// The first limit that refused something in this call, with the amount that was wanted.
@@ -42,11 +45,12 @@ impl CallState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(owner.limits.handles);
         Self {
-            log: CallLog::new(Arc::clone(&owner.name), owner.limits.log_bytes),
+            log: CallLog::new(Arc::clone(&owner.name), Arc::clone(&owner.log_rate), owner.limits.log_bytes),
             owner,
             context,
             deadline,
             host_calls: 0,
+            random_bytes: 0,
             memory_bytes: 0,
             table_elements: 0,
             refused: None,
@@ -60,6 +64,7 @@ impl CallState {
         self.context = context;
         self.deadline = deadline;
         self.host_calls = 0;
+        self.random_bytes = 0;
         self.refused = None;
         // The guest may hold streams of an earlier call: they write to this same log.
         self.log.begin(self.owner.limits.log_bytes);
@@ -78,21 +83,33 @@ impl CallState {
         Ok(())
     }
 
+    /// Whether the guest used up what ends a call at once.
+    fn spent(&self) -> bool {
+        self.refused.is_some_and(|(limit, _)| limit == Limit::HostCalls)
+    }
+
     /// What is left of the call's time.
     pub(crate) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
-impl WasiView for CallState {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        // This cannot fail, so a guest that spends its budget on WASI alone goes on until the next tick.
-        let _ = self.count_host_call();
+impl CallState {
+    /// WASI's part of the state, made when it is first needed.
+    pub(crate) fn wasi(&mut self) -> WasiCtxView<'_> {
         let (log, owner) = (&self.log, &self.owner);
         WasiCtxView {
             ctx: self.wasi.get_or_insert_with(|| capabilities::wasi::context(log, owner)),
             table: &mut self.table,
         }
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // This cannot fail, so a guest that spends its budget on streams alone goes on until the next tick.
+        let _ = self.count_host_call();
+        self.wasi()
     }
 }
 
@@ -139,8 +156,7 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: CallState) -> Store<CallSt
     // At each tick a running guest gives the thread to others. When its time is over it does not get it back.
     store.epoch_deadline_callback(|store| {
         let state = store.data();
-        let spent = state.refused.is_some_and(|(limit, _)| limit == Limit::HostCalls);
-        if spent || Instant::now() >= state.deadline {
+        if state.spent() || Instant::now() >= state.deadline {
             return Ok(UpdateDeadline::Interrupt);
         }
         Ok(UpdateDeadline::Yield(1))

@@ -1,0 +1,20 @@
+;; Waits for a moment that is over already, for ever.
+;; outcome: fails host-calls
+;; import wasi:clocks/monotonic-clock@0.2.0;
+;; import wasi:io/poll@0.2.0;
+;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
+(module
+  (import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:io/poll@0.2.0" "[resource-drop]pollable" (func $drop (param i32)))
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+  (func $run-filter (export "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0#run-filter")
+    (param $url i32) (param $url-len i32) (param $org i32) (param $org-len i32) (result i32)
+    (local $timer i32)
+    (loop $again
+      (local.set $timer (call $subscribe (i64.const 0)))
+      (call $block (local.get $timer))
+      (call $drop (local.get $timer))
+      (br $again))
+    (i32.const 0)))
