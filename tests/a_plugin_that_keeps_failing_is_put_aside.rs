@@ -1,9 +1,13 @@
 //! A plugin that fails several times in a row is put aside: it is not called, its neighbours answer, everybody can see
 //! it, and it comes back by a good trial or by an operator's hand.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::support::guest::{sample, trapping_receiver};
+use crate::support::guest::{ABOUT_INTERFACE, component, sample, trapping_receiver};
 use crate::support::http::{self, Answer};
 use crate::support::jwt::{self, token};
 use crate::support::site::run;
@@ -207,6 +211,41 @@ fn after_the_pause_one_call_is_a_trial() {
     assert_eq!(quarantined(&server), 0.0);
     assert_eq!(server.metric("hookbox_quarantines_total", &[("plugin", "a-panic")]), 1.0);
     assert_eq!(failure(&server, "panic"), "trap", "one failure is not enough again");
+}
+
+#[test]
+fn a_caller_that_hangs_up_gives_the_trial_to_the_next() {
+    // A long url keeps it busy for ever, a short one kills it.
+    let body = "(if (i32.gt_u (local.get $size) (i32.const 100)) (then (call $begun) (loop $again (br $again)))) unreachable";
+    let function = format!(
+        "(func (export \"{ABOUT_INTERFACE}#run-filter\") (param i32) (param $size i32) (param i32 i32) (result i32) {body})"
+    );
+    let configuration = "[plugins.a-guest]\ncomponent = \"guest.wasm\"\nlimits = { time = \"10m\" }
+         quarantine = { failures = 1, pause = \"1ms\", longest_pause = \"1ms\" }";
+    let server = Site::new(configuration).with("guest.wasm", component(ABOUT_INTERFACE, &function)).serve();
+    let code = || server.filter(ABOUT_URL, &about("/")).json(200)["steps"][0]["failure"]["code"].clone();
+    assert_eq!(code(), "trap");
+
+    let (path, body) = (format!("/hooks/filters/{ABOUT_URL}"), about(&"a".repeat(200)).to_string());
+    let operator = server.operator();
+    let (head, size) = ("Host: localhost\r\nContent-Type: application/json", body.len());
+    let request = format!(
+        "POST {path} HTTP/1.1\r\n{head}\r\nAuthorization: {operator}\r\nContent-Length: {size}\r\n\r\n{body}"
+    );
+    // Whoever is answered came before the pause was over.
+    let begun = || server.log().contains("work has begun");
+    let hasty = loop {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        if !std::iter::repeat_with(|| stream.read(&mut [0])).take_while(|_| !begun()).any(|read| read.is_ok())
+        {
+            break stream;
+        }
+    };
+    assert_eq!(code(), "quarantined", "one trial at a time");
+    drop(hasty);
+    server.until("the next trial is made", |_| code() == "trap");
 }
 
 #[test]

@@ -125,3 +125,6 @@ impl Generation {
         hookbox_hooks::names::nearest(event_type, self.receivers.keys().map(String::as_str))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,6 +91,20 @@ async fn an_idle_instance_gives_way_to_a_call_that_waits() {
 }
 
 #[tokio::test]
+async fn a_call_that_waited_most_of_its_time_blames_the_host() {
+    let sandbox = sandbox();
+    let busy = crowded(&sandbox, &written("sleeps-for-ever"), 1, Isolation::Call);
+    let (first, second) = tokio::join!(
+        call_within(&busy, "/", Duration::from_millis(600)),
+        call_within(&busy, "/", Duration::from_millis(1_000)),
+    );
+    assert_eq!(first.unwrap_err().code(), "time");
+    let second = second.unwrap_err();
+    assert_eq!(second.code(), "overloaded", "{second}");
+    assert!(second.to_string().contains("turn"), "{second}");
+}
+
+#[tokio::test]
 async fn who_finds_the_queue_full_is_told_at_once() {
     let sandbox = sandbox();
     let admitted = admit(&sandbox, &written("sleeps-for-ever"));
