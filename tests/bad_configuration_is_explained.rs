@@ -30,6 +30,11 @@ fn a_mistyped_key_is_named_with_the_nearest() {
             "plugins.course-about-url.limits.tme",
             "time",
         ),
+        (
+            "[plugins.course-about-url]\nquarantine = { failure = 3 }",
+            "plugins.course-about-url.quarantine.failure",
+            "failures",
+        ),
     ] {
         let expected = format!("hookbox.toml: {place}: unknown key; did you mean {near}?");
         refused(configuration).explains(&[expected]);
@@ -48,6 +53,26 @@ fn a_bad_value_is_named_with_what_it_must_be() {
         (
             "[plugins.course-about-url]\non_failure = \"ignore\"",
             ["on_failure", "none of default, raise, skip"],
+        ),
+        (
+            "[plugins.course-about-url]\nquarantine = 3",
+            ["plugins.course-about-url.quarantine", "a table with failures"],
+        ),
+        (
+            "[plugins.course-about-url]\nquarantine = { pause = \"soon\" }",
+            ["plugins.course-about-url.quarantine", "expected a duration"],
+        ),
+        (
+            "[plugins.course-about-url]\nquarantine = { pause = \"0s\" }",
+            ["plugins.course-about-url: quarantine.pause", "from 1ms to 24h"],
+        ),
+        (
+            "[plugins.course-about-url]\nquarantine = { longest_pause = \"2d\" }",
+            ["plugins.course-about-url: quarantine.longest_pause", "from 1ms to 24h"],
+        ),
+        (
+            "[plugins.course-about-url]\nquarantine = { pause = \"2s\", longest_pause = \"1s\" }",
+            ["plugins.course-about-url: quarantine.longest_pause", "not be shorter than quarantine.pause"],
         ),
         ("[plugins.course-about-url]\nisolation = \"shared\"", ["isolation", "none of call, reuse"]),
         (

@@ -225,6 +225,7 @@ fn usage_errors_exit_with_2() {
         (&["filter", "run", ABOUT_URL], "--args"),
         (&["filter", "run", ABOUT_URL, "--args", "{}", "--setting", "a=b"], "--component"),
         (&["event", "send", CATALOG_INFO], "--data"),
+        (&["plugin", "lift"], "NAME"),
     ] {
         let ran = site.run(arguments).exits(2);
         ran.explains(&[says, "--help"]);
@@ -246,6 +247,9 @@ fn help_shows_examples() {
         &["event", "send"],
         &["hooks", "list"],
         &["hooks", "show"],
+        &["plugin", "list"],
+        &["plugin", "show"],
+        &["plugin", "lift"],
         &["check"],
         &["wit"],
     ] {

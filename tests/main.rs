@@ -8,6 +8,8 @@
 mod a_bad_rate_origin_or_key_is_explained;
 mod a_database_in_trouble_is_explained;
 mod a_failing_step_is_skipped_or_named;
+mod a_full_queue_is_told_and_felt_by_nobody_else;
+mod a_plugin_that_keeps_failing_is_put_aside;
 mod a_runaway_plugin_stops_nobody_else;
 mod acknowledged_rows_survive_a_kill;
 mod bad_configuration_is_explained;

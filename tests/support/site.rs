@@ -266,7 +266,7 @@ impl Server {
         self.operator.get_or_init(|| format!("JWT {}", self.site.token(&["--user", "operator", "--staff"])))
     }
 
-    /// One request; to hooks as an operator, unless it has an `authorization` of its own.
+    /// One request; to hooks and plugins as an operator, unless it has an `authorization` of its own.
     #[track_caller]
     pub(crate) fn send(
         &self,
@@ -278,7 +278,7 @@ impl Server {
         let url = format!("{}{path}", self.url);
         let mut headers = headers.to_vec();
         let own = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        if path.starts_with("/hooks") && !own {
+        if (path.starts_with("/hooks") || path.starts_with("/admin")) && !own {
             headers.push(("authorization", self.operator()));
         }
         http::send(method, &url, &headers, body.as_ref())

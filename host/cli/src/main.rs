@@ -75,6 +75,9 @@ enum Command {
     /// See the hooks: the catalogue, what is live, and why
     #[command(subcommand)]
     Hooks(commands::hooks::Hooks),
+    /// See the plugins of a running server, and lift a quarantine
+    #[command(subcommand)]
+    Plugin(commands::plugin::Plugin),
     /// Say whether a component fits the contract, and what to do when it does not
     Check(commands::check::Check),
     /// Make a token for calling the server
@@ -119,6 +122,7 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Filter(filter) => runtime.block_on(filter.execute(config(global)?, global.json)),
         Command::Event(event) => event.execute(&config(global)?, global.json),
         Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
+        Command::Plugin(plugin) => plugin.execute(&config(global)?, global.json),
         Command::Check(check) => runtime.block_on(check.execute(global.json)),
         Command::Token(token) => token.execute(&config(global)?, global.json),
         Command::Db(db) => db.execute(&config(global)?, global.json),

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use hookbox_hooks::{Catalogue, Event, Filter, OnFailure};
 use hookbox_sandbox::Plugin;
 
+use crate::breaker::{Quarantine, QuarantineRule};
+use crate::circuit::Circuit;
 use crate::pipeline::Pipeline;
 use crate::receiver::Receiver;
 
@@ -23,6 +25,7 @@ pub struct LivePlugin {
     pub digest: String,
     /// Where its component came from: a file, or the sample embedded in the host.
     pub origin: String,
+    pub(crate) circuit: Circuit,
 }
 
 impl LivePlugin {
@@ -34,6 +37,21 @@ impl LivePlugin {
     /// The version its component names.
     pub fn version(&self) -> Option<&str> {
         self.plugin.report().metadata.version.as_deref()
+    }
+
+    /// When it is put aside; `None` for never.
+    pub fn quarantine_rule(&self) -> Option<QuarantineRule> {
+        self.circuit.rule()
+    }
+
+    /// Why its calls fail at once, while they do.
+    pub fn quarantine(&self) -> Option<Arc<Quarantine>> {
+        self.circuit.quarantine()
+    }
+
+    /// Ends its quarantine by hand: calls run again, and failures are counted from zero. Says whether there was one.
+    pub fn lift(&self) -> bool {
+        self.circuit.lift()
     }
 }
 
@@ -50,6 +68,16 @@ impl Generation {
     /// The live plugins, by name.
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<LivePlugin>> {
         self.plugins.values()
+    }
+
+    /// A live plugin by name.
+    pub fn plugin(&self, name: &str) -> Option<&Arc<LivePlugin>> {
+        self.plugins.get(name)
+    }
+
+    /// The live plugin whose name is nearest to one that is none.
+    pub fn nearest_plugin(&self, name: &str) -> Option<&str> {
+        hookbox_hooks::names::nearest(name, self.plugins.keys().map(String::as_str))
     }
 
     /// The effective pipeline of a filter type; `None` when no filter has that type.
@@ -97,3 +125,6 @@ impl Generation {
         hookbox_hooks::names::nearest(event_type, self.receivers.keys().map(String::as_str))
     }
 }
+
+#[cfg(test)]
+mod tests;

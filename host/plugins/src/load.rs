@@ -11,6 +11,7 @@ use hookbox_sandbox::{
     TryOutError,
 };
 
+use crate::circuit::Circuit;
 use crate::effective;
 use crate::generation::{Generation, LivePlugin};
 use crate::settings::{FiltersTable, PluginTable, PluginsTable};
@@ -171,6 +172,7 @@ async fn plugin(
     let grants = table.grants().map_err(setting)?;
     let isolation = table.isolation().map_err(setting)?;
     let limits = table.limits.limits().map_err(setting)?;
+    let quarantine = table.quarantine.rule().map_err(setting)?;
     let (bytes, origin) = component(name, table, recipe)?;
 
     let (compiler, expected) = (sandbox.clone(), Arc::clone(contract));
@@ -205,6 +207,7 @@ async fn plugin(
         on_failure: table.on_failure,
         hooks: table.hooks.iter().chain(&table.tried_hook).cloned().collect(),
         origin,
+        circuit: Circuit::new(name, quarantine),
     })
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
+use crate::generation::Generation;
 use crate::pipeline::StepOutcome;
 use crate::receiver::Receipt;
 
@@ -11,6 +12,29 @@ use crate::receiver::Receipt;
 const CALLS: &str = "hookbox_calls_total";
 /// Wall-clock seconds of calls by hook and plugin.
 const SECONDS: &str = "hookbox_call_seconds";
+
+/// Whether a live plugin is put aside: 1 or 0.
+const QUARANTINED: &str = "hookbox_plugin_quarantined";
+
+impl Generation {
+    /// Sets the gauge of each plugin that tells whether it is put aside.
+    pub fn measure(&self) {
+        for live in self.plugins.values() {
+            show_quarantined(live.name(), live.quarantine().is_some());
+        }
+    }
+
+    /// Sets them to 0: these plugins are live no more.
+    pub fn retire(&self) {
+        for name in self.plugins.keys() {
+            show_quarantined(name, false);
+        }
+    }
+}
+
+fn show_quarantined(plugin: &str, quarantined: bool) {
+    metrics::gauge!(QUARANTINED, "plugin" => plugin.to_owned()).set(f64::from(u8::from(quarantined)));
+}
 
 fn calls(hook: &str, plugin: &str, outcome: &'static str) -> Counter {
     metrics::counter!(CALLS, "hook" => hook.to_owned(), "plugin" => plugin.to_owned(), "outcome" => outcome)
@@ -80,7 +104,7 @@ impl ReceiverMeter {
             Receipt::Delivered => &self.delivered,
             Receipt::Retry(_) => &self.retry,
             Receipt::Rejected(_) => &self.rejected,
-            Receipt::Failed(_) => &self.failed,
+            Receipt::Failed(_) | Receipt::Quarantined(_) => &self.failed,
         };
         counter.increment(1);
         self.seconds.record(took);

@@ -1,8 +1,10 @@
 //! What is live, as data for operators: the catalogue, effective pipelines and receivers with the reason for each.
 
 use hookbox_hooks::{Catalogue, names};
+use hookbox_sandbox::Grants;
 use serde::Serialize;
 
+use crate::breaker::Quarantine;
 use crate::effective::on_failure_name;
 use crate::generation::{Generation, LivePlugin};
 
@@ -58,6 +60,18 @@ pub struct TakerView {
     pub on_failure: &'static str,
     /// Why it takes the hook.
     pub reason: String,
+    /// Whether its calls run.
+    #[serde(flatten)]
+    pub state: PluginState,
+}
+
+/// Whether a live plugin's calls run.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginState {
+    /// `live`, or `quarantined` while its calls fail at once.
+    pub state: &'static str,
+    /// Since when it is put aside, until when, and why; `None` while it is live.
+    pub quarantine: Option<Quarantine>,
 }
 
 /// A listed plugin that is not there.
@@ -84,8 +98,28 @@ pub struct PluginView {
     pub origin: String,
     /// The interfaces it exports for the host.
     pub exports: Vec<String>,
+    /// What it is granted.
+    pub grants: Grants,
     /// What its calls may use.
     pub limits: hookbox_sandbox::Limits,
+    /// Whether its calls run.
+    #[serde(flatten)]
+    pub state: PluginState,
+}
+
+impl LivePlugin {
+    /// Whether its calls run, as operators see it.
+    pub fn state(&self) -> PluginState {
+        let quarantine = self.quarantine().map(|quarantine| (*quarantine).clone());
+        PluginState { state: if quarantine.is_some() { "quarantined" } else { "live" }, quarantine }
+    }
+
+    /// The interfaces it exports for the host.
+    pub(crate) fn exports(&self) -> Vec<String> {
+        let exports = self.plugin.report().exports.iter();
+        let hooks = exports.filter(|export| export.role == hookbox_sandbox::Role::Hook);
+        hooks.map(|export| export.interface.clone()).collect()
+    }
 }
 
 fn taker(live: &LivePlugin, reason: &str) -> TakerView {
@@ -95,6 +129,7 @@ fn taker(live: &LivePlugin, reason: &str) -> TakerView {
         digest: live.digest.clone(),
         on_failure: on_failure_name(live.on_failure),
         reason: reason.to_owned(),
+        state: live.state(),
     }
 }
 
@@ -118,18 +153,16 @@ impl Generation {
 
     /// Every live plugin.
     pub fn plugin_views(&self) -> Vec<PluginView> {
-        let view = |live: &LivePlugin| {
-            let report = live.plugin.report();
-            let hooks = report.exports.iter().filter(|export| export.role == hookbox_sandbox::Role::Hook);
-            PluginView {
-                name: live.name().to_owned(),
-                version: live.version().map(str::to_owned),
-                description: report.metadata.description.clone(),
-                digest: live.digest.clone(),
-                origin: live.origin.clone(),
-                exports: hooks.map(|export| export.interface.clone()).collect(),
-                limits: live.plugin.limits().clone(),
-            }
+        let view = |live: &LivePlugin| PluginView {
+            name: live.name().to_owned(),
+            version: live.version().map(str::to_owned),
+            description: live.plugin.report().metadata.description.clone(),
+            digest: live.digest.clone(),
+            origin: live.origin.clone(),
+            exports: live.exports(),
+            grants: live.plugin.grants().clone(),
+            limits: live.plugin.limits().clone(),
+            state: live.state(),
         };
         self.plugins.values().map(|live| view(live)).collect()
     }

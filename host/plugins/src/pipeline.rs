@@ -7,8 +7,11 @@ use hookbox_hooks::pipeline::{any_filter_answer, put_back_passwords, set_aside_p
 use hookbox_hooks::{Accumulator, Filter, FilterException, Mismatch, StepAnswer, Verdict};
 use hookbox_sandbox::{CallContext, CallFailure, FunctionId};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
+use crate::breaker::Quarantine;
 use crate::generation::LivePlugin;
 use crate::metering::StepMeter;
 
@@ -109,6 +112,18 @@ pub enum StepFailure {
     /// The plugin answered with an error of its own.
     #[error("the plugin answered with an error: {0}")]
     Error(String),
+    /// The plugin is put aside, and was not called. What it said as it last failed stays out of this: it was said in
+    /// somebody else's call.
+    #[error(
+        "the plugin is put aside after {} failures in a row, the last of them {}; the next trial may be made at {}",
+        .0.failures, .0.last_failure.code, moment(.0.until)
+    )]
+    Quarantined(Arc<Quarantine>),
+}
+
+/// A time as it is written everywhere.
+fn moment(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 impl StepFailure {
@@ -117,6 +132,7 @@ impl StepFailure {
         match self {
             Self::Call(failure) => failure.code(),
             Self::Error(_) => "error",
+            Self::Quarantined(_) => "quarantined",
         }
     }
 }
@@ -127,8 +143,19 @@ impl Serialize for StepFailure {
         let mut fields = serializer.serialize_map(None)?;
         fields.serialize_entry("code", self.code())?;
         fields.serialize_entry("message", &self.to_string())?;
-        if let Self::Call(failure) = self {
-            fields.serialize_entry("report", failure)?;
+        match self {
+            Self::Call(failure) => fields.serialize_entry("report", failure)?,
+            Self::Error(_) => {}
+            Self::Quarantined(quarantine) => fields.serialize_entry(
+                "report",
+                &json!({
+                    "kind": self.code(),
+                    "since": moment(quarantine.since),
+                    "until": moment(quarantine.until),
+                    "failures": quarantine.failures,
+                    "last_failure": quarantine.last_failure.code,
+                }),
+            )?,
         }
         fields.end()
     }
@@ -150,13 +177,24 @@ pub enum FilterError {
         /// What it and the steps before it did.
         steps: Vec<StepReport>,
     },
+    /// The host had no room to run a step within its time. That is no failure of the step's: neither `fail_silently`
+    /// nor `on_failure` turns it into an answer that lacks the step.
+    #[error("step {plugin} found no room: {detail}")]
+    Overloaded {
+        /// The plugin's name.
+        plugin: String,
+        /// What there was no room in.
+        detail: String,
+        /// What it and the steps before it did.
+        steps: Vec<StepReport>,
+    },
 }
 
 impl Pipeline {
     /// Runs the steps one after the other over the arguments, with upstream's semantics.
     ///
     /// # Errors
-    /// The arguments do not fit, or a step failed that may not.
+    /// The arguments do not fit, a step failed that may not, or found no room.
     pub async fn run(&self, mut kwargs: Map<String, Value>) -> Result<FilterRun, FilterError> {
         let mut passwords = None;
         if let Some(filter) = &self.filter {
@@ -176,7 +214,10 @@ impl Pipeline {
                     (accumulator.failed(on_failure), Some(StepFailure::Error(text)))
                 }
                 Ok(answer) => (accumulator.take(answer, on_failure), None),
-                Err(failure) => (accumulator.failed(on_failure), Some(StepFailure::Call(failure))),
+                Err(failure @ StepFailure::Call(CallFailure::Overloaded { .. })) => {
+                    (Verdict::Failed, Some(failure))
+                }
+                Err(failure) => (accumulator.failed(on_failure), Some(failure)),
             };
             let report = step.report(&self.filter_type, &verdict, took, failure);
             steps.push(report);
@@ -191,9 +232,14 @@ impl Pipeline {
                     break;
                 }
                 Verdict::Failed => {
+                    let plugin = step.plugin.name().to_owned();
                     let last = steps.last().and_then(|report| report.failure.clone());
-                    let failure = last.unwrap_or_else(|| StepFailure::Error(String::new()));
-                    return Err(FilterError::Step { plugin: step.plugin.name().to_owned(), failure, steps });
+                    return Err(match last.unwrap_or_else(|| StepFailure::Error(String::new())) {
+                        StepFailure::Call(CallFailure::Overloaded { detail }) => {
+                            FilterError::Overloaded { plugin, detail, steps }
+                        }
+                        failure => FilterError::Step { plugin, failure, steps },
+                    });
                 }
             }
         }
@@ -204,7 +250,15 @@ impl Pipeline {
         Ok(FilterRun { outcome, kwargs, steps })
     }
 
-    async fn call(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, CallFailure> {
+    /// Calls a step, unless its plugin is put aside.
+    async fn call(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, StepFailure> {
+        let admission = step.plugin.circuit.admit().map_err(StepFailure::Quarantined)?;
+        let answer = self.ask(step, kwargs).await;
+        admission.ended(answer.as_ref().err());
+        answer.map_err(StepFailure::Call)
+    }
+
+    async fn ask(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, CallFailure> {
         let plugin = &step.plugin.plugin;
         let time = plugin.limits().filter_time();
         let context = Arc::clone(&step.context);
@@ -261,6 +315,10 @@ impl Step {
                 if let Verdict::Raised(exception) = verdict {
                     tracing::info!(filter_type, plugin, class = exception.class, "step raised an exception");
                 }
+            }
+            // The quarantine itself has been told, louder than this.
+            (_, Some(StepFailure::Quarantined(_))) => {
+                tracing::debug!(filter_type, plugin, "step not called: its plugin is put aside");
             }
             (_, Some(failure)) => {
                 let code = failure.code();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookbox_hooks::ReceivedEvent;
-use hookbox_sandbox::{CallContext, CallFailure, FunctionId};
+use hookbox_sandbox::{Answer, CallContext, CallFailure, FunctionId};
 use serde_json::{Map, Value};
 
+use crate::breaker::Quarantine;
 use crate::generation::LivePlugin;
 use crate::metering::ReceiverMeter;
 
@@ -33,6 +34,8 @@ pub enum Receipt {
     Rejected(String),
     /// The call ended without an answer.
     Failed(CallFailure),
+    /// The plugin is put aside, and was not called. A failed attempt like any other.
+    Quarantined(Arc<Quarantine>),
 }
 
 impl Receipt {
@@ -43,6 +46,7 @@ impl Receipt {
             Self::Retry(_) => "retry",
             Self::Rejected(_) => "rejected",
             Self::Failed(_) => "failed",
+            Self::Quarantined(_) => "quarantined",
         }
     }
 }
@@ -51,6 +55,24 @@ impl Receiver {
     /// Delivers one event. `attempt` is 1 for the first try.
     pub async fn deliver(&self, event: &ReceivedEvent, attempt: u32) -> Receipt {
         let started = Instant::now();
+        let receipt = match self.plugin.circuit.admit() {
+            Ok(admission) => {
+                let answer = self.call(event, attempt).await;
+                admission.ended(answer.as_ref().err());
+                match answer {
+                    Ok(Ok(_)) => Receipt::Delivered,
+                    Ok(Err(failure)) => refusal(&failure),
+                    Err(failure) => Receipt::Failed(failure),
+                }
+            }
+            Err(quarantine) => Receipt::Quarantined(quarantine),
+        };
+        self.meter.record(&receipt, started.elapsed());
+        self.log(event, &receipt);
+        receipt
+    }
+
+    async fn call(&self, event: &ReceivedEvent, attempt: u32) -> Result<Answer, CallFailure> {
         let plugin = &self.plugin.plugin;
         let metadata = event.metadata.to_json(attempt);
         let arguments = if self.generic {
@@ -66,14 +88,7 @@ impl Receiver {
         };
         let time = plugin.limits().event_time();
         let context = Arc::new(CallContext::default());
-        let receipt = match plugin.call(self.function, &arguments, context, time).await {
-            Ok(Ok(_)) => Receipt::Delivered,
-            Ok(Err(failure)) => refusal(&failure),
-            Err(failure) => Receipt::Failed(failure),
-        };
-        self.meter.record(&receipt, started.elapsed());
-        self.log(event, &receipt);
-        receipt
+        plugin.call(self.function, &arguments, context, time).await
     }
 
     fn log(&self, event: &ReceivedEvent, receipt: &Receipt) {
@@ -85,6 +100,9 @@ impl Receiver {
             }
             Receipt::Rejected(reason) => {
                 tracing::warn!(plugin, event_type, id, reason, "receiver rejected the event");
+            }
+            Receipt::Quarantined(_) => {
+                tracing::debug!(plugin, event_type, id, "event not delivered: the receiver is put aside");
             }
             Receipt::Failed(failure) => {
                 tracing::error!(plugin, event_type, id, code = failure.code(), "receiver failed: {failure}");

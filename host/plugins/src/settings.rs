@@ -11,6 +11,8 @@ use hookbox_sandbox::{Grant, Grants, Isolation, Limits};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::breaker::QuarantineRule;
+
 /// The `[plugins]` table: a table a plugin, and whether the embedded samples run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PluginsTable {
@@ -38,6 +40,8 @@ pub struct PluginTable {
     pub max_calls: Option<u32>,
     /// What its calls may use.
     pub limits: LimitsTable,
+    /// When it is put aside.
+    pub quarantine: QuarantineTable,
     /// The hooks that its generic interfaces (`any-filter`, `any-event`) get.
     pub hooks: Vec<String>,
     /// A hook for its generic interfaces too, if it has any. Set by commands that try a component, never by a
@@ -85,6 +89,17 @@ pub struct LimitsTable {
     pub http_time: Option<Duration>,
 }
 
+/// `quarantine`: when a plugin that keeps failing is put aside. A table, `false` for never, or `true` for the defaults.
+/// What is left out keeps its default. See [`QuarantineRule`] for the meaning of each.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[expect(missing_docs, reason = "each is documented at the field of `QuarantineRule` that it sets")]
+pub struct QuarantineTable {
+    /// 0: it is never put aside.
+    pub failures: Option<u32>,
+    pub pause: Option<Duration>,
+    pub longest_pause: Option<Duration>,
+}
+
 /// The `[filters]` table: a filter's type to its configuration in any of upstream's forms.
 pub type FiltersTable = BTreeMap<String, Value>;
 
@@ -92,6 +107,8 @@ pub type FiltersTable = BTreeMap<String, Value>;
 const MAX_CALLS: u32 = 1_000;
 /// The JSON parser itself goes no deeper than 128.
 const DEEPEST_JSON: usize = 120;
+/// The longest pause of a quarantine.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl PluginTable {
     /// What it is granted.
@@ -168,6 +185,65 @@ impl LimitsTable {
             http_body_bytes: bytes("http_body", self.http_body, default.http_body_bytes)?,
             http_time_ms: milliseconds("http_time", self.http_time, default.http_time_ms)?,
         })
+    }
+}
+
+impl QuarantineTable {
+    /// The rule with these values over the defaults; `None` when it is switched off.
+    ///
+    /// # Errors
+    /// A pause that is none, that is too long, or that is longer than the longest.
+    pub fn rule(&self) -> Result<Option<QuarantineRule>, String> {
+        let default = QuarantineRule::default();
+        let within = |key: &str, pause: Duration| match pause {
+            pause if (Duration::from_millis(1)..=DAY).contains(&pause) => Ok(pause),
+            _ => Err(format!("quarantine.{key} must be from 1ms to 24h")),
+        };
+        let pause = within("pause", self.pause.unwrap_or(default.pause))?;
+        let longest_pause = self.longest_pause.unwrap_or(default.longest_pause.max(pause));
+        let longest_pause = within("longest_pause", longest_pause)?;
+        if longest_pause < pause {
+            return Err("quarantine.longest_pause must not be shorter than quarantine.pause".into());
+        }
+        let failures = self.failures.unwrap_or(default.failures);
+        Ok((failures > 0).then_some(QuarantineRule { failures, pause, longest_pause }))
+    }
+}
+
+impl<'de> Deserialize<'de> for QuarantineTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Keys {
+            #[serde(default)]
+            failures: Option<u32>,
+            #[serde(default, with = "humantime_serde")]
+            pause: Option<Duration>,
+            #[serde(default, with = "humantime_serde")]
+            longest_pause: Option<Duration>,
+        }
+
+        struct TableOrSwitch;
+
+        impl<'de> Visitor<'de> for TableOrSwitch {
+            type Value = QuarantineTable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table with failures, pause and longest_pause, or false")
+            }
+
+            fn visit_bool<E: serde::de::Error>(self, on: bool) -> Result<QuarantineTable, E> {
+                Ok(QuarantineTable { failures: (!on).then_some(0), ..QuarantineTable::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<QuarantineTable, A::Error> {
+                let Keys { failures, pause, longest_pause } =
+                    Keys::deserialize(serde::de::value::MapAccessDeserializer::new(entries))?;
+                Ok(QuarantineTable { failures, pause, longest_pause })
+            }
+        }
+
+        deserializer.deserialize_any(TableOrSwitch)
     }
 }
 

@@ -43,7 +43,8 @@ impl Plugin {
     /// does after it, and reading the answer.
     ///
     /// # Errors
-    /// See [`CallFailure`]. Whatever the guest does, the call ends within its time and a tick of the clock.
+    /// See [`CallFailure`]. A call that waits for half of its time and more, and does not end within the rest, is
+    /// overload and not the plugin's limit. Whatever the guest does, the call ends within its time and a tick of the clock.
     pub async fn call(
         &self,
         function: FunctionId,
@@ -85,12 +86,24 @@ impl Plugin {
                 return Err(CallFailure::Overloaded { detail });
             }
         };
+        let waited = time.saturating_sub(deadline.saturating_duration_since(Instant::now()));
         // A running guest is stopped by the clock's tick, which knows where it was. Only one that waits inside the
         // host needs to be dropped from outside, a little later.
         let run = pin!(self.run(place, deadline, time, function, lowered, context));
-        match before(deadline + 2 * TICK, run).await {
+        let result = match before(deadline + 2 * TICK, run).await {
             Some(result) => result,
             None => Err(self.out_of_time(deadline, time)),
+        };
+        match result {
+            // What the host took away is not the plugin's to answer for.
+            Err(CallFailure::Limit(report)) if report.limit == Limit::Time && 2 * waited >= time => {
+                let (waited, time) = (waited.as_millis(), time.as_millis());
+                let detail = format!(
+                    "its turn came {waited} ms into the {time} ms of the call, and that left too little"
+                );
+                Err(CallFailure::Overloaded { detail })
+            }
+            result => result,
         }
     }
 

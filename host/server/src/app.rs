@@ -25,7 +25,7 @@ use crate::inbox::Inbox;
 use crate::openapi::{self, Published};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
-use crate::{archive, events, filters, health, hooks, telemetry};
+use crate::{admin, archive, events, filters, health, hooks, telemetry};
 
 /// The most bytes of `usize`'s range that a configured size is.
 fn bytes(size: bytesize::ByteSize) -> usize {
@@ -91,7 +91,9 @@ impl App {
 
     /// Makes a generation the live one. Calls in flight keep theirs.
     pub fn go_live(&self, generation: Generation) {
-        self.generation.store(Some(Arc::new(generation)));
+        if let Some(before) = self.generation.swap(Some(Arc::new(generation))) {
+            before.retire();
+        }
     }
 
     /// Whether calls can be answered.
@@ -102,6 +104,13 @@ impl App {
     /// From now on the app is not ready; what runs goes on.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Brings the gauges of the live plugins up to date.
+    pub(crate) fn measure_plugins(&self) {
+        if let Some(generation) = &*self.generation.load() {
+            generation.measure();
+        }
     }
 
     /// The live generation, taken once a call.
@@ -127,9 +136,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/hooks/filters/{filter_type}", post(filters::run))
         .route("/hooks/events", post(events::accept))
         .route_layer(middleware::from_fn_with_state(app.clone(), identity::operators_only));
+    let admin = Router::new()
+        .route("/admin/api/plugins", get(admin::list))
+        .route("/admin/api/plugins/{name}", get(admin::show))
+        .route("/admin/api/plugins/{name}/lift", post(admin::lift))
+        .route_layer(middleware::from_fn_with_state(app.clone(), identity::staff_only));
     Router::new()
         .merge(archive)
         .merge(hooks)
+        .merge(admin)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(telemetry::render))

@@ -7,9 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hookbox_plugins::{FilterError, FilterRun, Outcome, StepFailure};
-use hookbox_sandbox::CallFailure;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -69,16 +69,25 @@ pub(crate) fn refused(error: FilterError) -> Problem {
     let detail = error.to_string();
     match error {
         FilterError::Arguments(mismatch) => Problem::mismatch("argument", &mismatch),
-        FilterError::Step { plugin, failure: StepFailure::Call(CallFailure::Overloaded { .. }), steps } => {
+        FilterError::Overloaded { plugin, steps, .. } => {
             Problem::busy("overloaded", detail).with("step", plugin).with("steps", steps)
         }
         FilterError::Step { plugin, failure, steps } => {
-            Problem::new(StatusCode::BAD_GATEWAY, "step-failed", detail)
-                .with("step", plugin)
-                .with("failure", failure)
-                .with("steps", steps)
+            let problem = Problem::new(StatusCode::BAD_GATEWAY, "step-failed", detail);
+            // Of this one failure the host knows when asking again may help.
+            let problem = match &failure {
+                StepFailure::Quarantined(quarantine) => problem.retry_after(seconds_until(quarantine.until)),
+                StepFailure::Call(_) | StepFailure::Error(_) => problem,
+            };
+            problem.with("step", plugin).with("failure", failure).with("steps", steps)
         }
     }
+}
+
+/// Whole seconds from now, at least 1.
+fn seconds_until(moment: OffsetDateTime) -> u32 {
+    let milliseconds = (moment - OffsetDateTime::now_utc()).whole_milliseconds();
+    u32::try_from(milliseconds.max(0)).unwrap_or(u32::MAX).div_ceil(1_000).max(1)
 }
 
 /// 404 for a hook's type, with the nearest that exists.

@@ -1,6 +1,7 @@
 //! Hookbox over HTTP: filters, events, the course archive, what is live, health and metrics. [`router`] needs no socket; [`serve`] owns
 //! the server's life. [`Config`] is `hookbox.toml`.
 
+mod admin;
 mod app;
 mod archive;
 mod auth;

@@ -5,6 +5,7 @@
 //!
 //! A new route needs its operation here; a test compares the router with the document.
 
+mod admin;
 mod archive;
 mod archive_answers;
 mod document;

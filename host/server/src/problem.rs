@@ -42,9 +42,15 @@ impl Problem {
         Self { challenge: Some(challenge), ..problem }
     }
 
-    /// 403: logged in, and not as somebody who may do this.
+    /// 403: logged in, and not as somebody who may call hooks.
     pub(crate) fn forbidden() -> Self {
         let detail = "this is for staff, superusers, and tokens with the scope hooks:run";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// 403: logged in, and not as somebody who may administer the host.
+    pub(crate) fn forbidden_to_all_but_staff() -> Self {
+        let detail = "this is for staff and superusers; a scope does not do";
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
@@ -70,6 +76,11 @@ impl Problem {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail);
         problem.retry_after_seconds = Some(1);
         problem
+    }
+
+    /// Says when to send the request again.
+    pub(crate) fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
     }
 
     /// Adds a member of its own.

@@ -44,6 +44,11 @@ fn install() -> PrometheusHandle {
     );
     metrics::describe_counter!("hookbox_limit_hits_total", "Limits that bound, by plugin and limit.");
     metrics::describe_counter!(
+        "hookbox_quarantines_total",
+        "Times that a plugin was put aside because it kept failing, by plugin."
+    );
+    metrics::describe_gauge!("hookbox_plugin_quarantined", "Whether a live plugin is put aside: 1 or 0.");
+    metrics::describe_counter!(
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
     );
@@ -94,5 +99,6 @@ pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
         metrics::gauge!("hookbox_pool_stacks").set(pool.stacks as f64);
         metrics::gauge!("hookbox_pool_resident_bytes").set(pool.resident_bytes as f64);
     }
+    app.measure_plugins();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

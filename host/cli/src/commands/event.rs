@@ -1,13 +1,12 @@
 //! `hookbox event send`.
 
-use std::time::Duration;
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use hookbox_hooks::Catalogue;
-use hookbox_server::{Authenticator, Config, HOOKS_RUN, TokenRequest};
-use serde_json::{Value, json};
+use hookbox_server::Config;
+use serde_json::json;
 
+use super::client::{Caller, Client};
 use crate::Done;
 use crate::output;
 
@@ -66,21 +65,10 @@ impl Send {
             "type": self.event_type,
             "data": data,
         });
-        let base = self.url.unwrap_or_else(|| format!("http://{}", config.server.listen));
-        let url = format!("{}/hooks/events", base.trim_end_matches('/'));
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let mut request = agent.post(&url).header("content-type", "application/cloudevents+json");
-        if let Some(token) = self.token.map_or_else(|| own_token(config), |token| Ok(Some(token)))? {
-            request = request.header("authorization", format!("{} {token}", config.auth.header_prefix));
-        }
-        let sent = request.send(event.to_string());
-        let mut response = sent.with_context(|| {
-            format!("no answer from {url}; is the server running? `hookbox serve` starts it")
-        })?;
-        let status = response.status();
-        let body = response.body_mut().read_to_string()?;
-        let answer: Value = serde_json::from_str(&body).unwrap_or(Value::String(body));
-        if status.as_u16() == 202 {
+        let client = Client::new(self.url, self.token, config, Caller::Service)?;
+        let (status, answer) =
+            client.post("/hooks/events", "application/cloudevents+json", &event.to_string())?;
+        if status == 202 {
             if json {
                 output::json(&answer)?;
             } else {
@@ -89,31 +77,6 @@ impl Send {
             }
             return Ok(Done::Well);
         }
-        if json {
-            output::json(&answer)?;
-            return Ok(Done::Failed);
-        }
-        let detail = answer["detail"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
-        bail!("{url} answered {status}: {detail}")
+        client.refused("/hooks/events", status, &answer, json)
     }
-}
-
-/// A token signed with the host's own secret, when this command runs beside it. A question makes no secret.
-fn own_token(config: &Config) -> anyhow::Result<Option<String>> {
-    let auth = &config.auth;
-    let shared = auth.secret.is_some() || auth.secret_file.is_some();
-    if !shared && (auth.jwks.is_some() || !config.server.data.join("jwt-secret").exists()) {
-        return Ok(None);
-    }
-    let authenticator = Authenticator::new(auth, &config.folder, &config.server.data)?;
-    let token = authenticator.sign(&TokenRequest {
-        username: "hookbox-cli".to_owned(),
-        user_id: None,
-        email: None,
-        staff: false,
-        superuser: false,
-        scopes: vec![HOOKS_RUN.to_owned()],
-        ttl: Duration::from_secs(60),
-    })?;
-    Ok(Some(token))
 }

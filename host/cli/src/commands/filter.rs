@@ -82,6 +82,13 @@ impl Run {
                 )?;
                 Ok(Done::Failed)
             }
+            Err(FilterError::Overloaded { plugin, detail, steps }) if json => {
+                let failure = json!({"code": "overloaded", "message": detail});
+                output::json(
+                    &json!({"outcome": "failed", "step": plugin, "failure": failure, "steps": steps}),
+                )?;
+                Ok(Done::Failed)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -2,10 +2,12 @@
 
 pub(crate) mod check;
 pub(crate) mod check_install;
+mod client;
 pub(crate) mod db;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod hooks;
+pub(crate) mod plugin;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod wit;

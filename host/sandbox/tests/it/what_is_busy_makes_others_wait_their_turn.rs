@@ -1,7 +1,7 @@
 //! Nobody takes every slot: calls queue, wait no longer than their time, and get room as soon as there is some.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookbox_sandbox::{CallFailure, Isolation, Limits, Plugin, PluginOptions, Sandbox};
 use tokio::task::JoinSet;
@@ -88,4 +88,70 @@ async fn an_idle_instance_gives_way_to_a_call_that_waits() {
         .await;
     }
     call_within(&about, "/", AGES / 2).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_call_that_waited_most_of_its_time_blames_the_host() {
+    let sandbox = sandbox();
+    let busy = crowded(&sandbox, &written("sleeps-for-ever"), 1, Isolation::Call);
+    let (first, second) = tokio::join!(
+        call_within(&busy, "/", Duration::from_millis(600)),
+        call_within(&busy, "/", Duration::from_millis(1_000)),
+    );
+    assert_eq!(first.unwrap_err().code(), "time");
+    let second = second.unwrap_err();
+    assert_eq!(second.code(), "overloaded", "{second}");
+    assert!(second.to_string().contains("turn"), "{second}");
+}
+
+#[tokio::test]
+async fn who_finds_the_queue_full_is_told_at_once() {
+    let sandbox = sandbox();
+    let admitted = admit(&sandbox, &written("sleeps-for-ever"));
+    let limits = Limits { concurrent_calls: 1, queued_calls: 1, ..Limits::default() };
+    let busy = sandbox.plugin(&admitted, PluginOptions { limits, ..options() });
+    let time = Duration::from_millis(500);
+    let third = async {
+        let before = Instant::now();
+        let answer = call_within(&busy, "/", AGES).await;
+        (answer, before.elapsed())
+    };
+    let (first, second, (third, took)) =
+        tokio::join!(call_within(&busy, "/", time), call_within(&busy, "/", 3 * time), third);
+    assert_eq!(first.unwrap_err().code(), "time");
+    assert_eq!(second.unwrap_err().code(), "time", "it waited for its turn, and had one");
+    let third = third.unwrap_err();
+    assert_eq!(third.code(), "overloaded");
+    assert!(
+        third.to_string().contains("1 calls of it wait") && third.to_string().contains("limits.queued_calls")
+    );
+    assert!(took < time, "it was told only after {took:?}");
+}
+
+#[tokio::test]
+async fn a_plugin_without_a_slot_waits_its_time_and_gets_the_first_that_is_free() {
+    let sandbox = sandbox();
+    let greedy: Vec<_> =
+        (0..2).map(|_| crowded(&sandbox, &written("sleeps-for-ever"), 32, Isolation::Call)).collect();
+    let mut calls = JoinSet::new();
+    for plugin in &greedy {
+        start(&mut calls, plugin, 32);
+    }
+    // On one thread every call has its slot, or waits for one, once each task was polled.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    if let Some(pool) = sandbox.pool_use() {
+        assert_eq!(pool.component_instances, 64, "every slot is taken");
+    }
+    let third = crowded(&sandbox, &prebuilt("course-about-url"), 1, Isolation::Call);
+    let late = call_within(&third, "/", Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(late.code(), "overloaded");
+    let freed = async {
+        tokio::task::yield_now().await;
+        calls.abort_all();
+        while calls.join_next().await.is_some() {}
+    };
+    let (answer, ()) = tokio::join!(call_within(&third, "/", AGES), freed);
+    answer.unwrap().unwrap();
 }

@@ -12,7 +12,8 @@ use super::schemas::{
     ArchiveRoot, ArchiveStatusPatch, ArchiveStatusWrite, CloudEvent, CourseFilterError, Detail, FieldErrors,
     ProblemDetails, ResourceDescription,
 };
-use super::{archive, events, hooks, host, security};
+use super::{admin, archive, events, hooks, host, security};
+use crate::admin::{Lifted, PluginList};
 use crate::archive::ListBody;
 use crate::config::Config;
 use crate::events::EventsAccepted;
@@ -26,6 +27,7 @@ pub(super) fn document(config: &Config) -> OpenApi {
         .into_iter()
         .chain(hooks::paths(config))
         .chain([events::path(config)])
+        .chain(admin::paths(config))
         .chain(host::paths());
     let paths = paths.fold(PathsBuilder::new(), |paths, (path, item)| paths.path(path, item));
     let tag =
@@ -47,6 +49,7 @@ pub(super) fn document(config: &Config) -> OpenApi {
         .tags(Some([
             tag(archive::TAG, format!("{}\n\n{}", archive::ABOUT, archive_limits(config))),
             tag(hooks::TAG, format!("{}\n\n{}", hooks::ABOUT, hook_limits(config))),
+            tag(admin::TAG, admin::ABOUT.to_owned()),
             tag(host::TAG, host::ABOUT.to_owned()),
         ]))
         .paths(paths)
@@ -90,7 +93,7 @@ fn components(config: &Config) -> Components {
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// The types that bodies and answers name; what they are made of comes with them.
-const SCHEMAS: [fn() -> Schemas; 13] = [
+const SCHEMAS: [fn() -> Schemas; 15] = [
     with_parts::<ArchiveRoot>,
     with_parts::<ListBody<'static>>,
     with_parts::<ArchiveStatusWrite>,
@@ -104,6 +107,8 @@ const SCHEMAS: [fn() -> Schemas; 13] = [
     with_parts::<FilterAnswer>,
     with_parts::<CloudEvent>,
     with_parts::<EventsAccepted>,
+    with_parts::<PluginList>,
+    with_parts::<Lifted>,
 ];
 
 /// A type's schema and those that it refers to.

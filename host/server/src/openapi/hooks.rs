@@ -3,11 +3,13 @@
 use axum::http::{HeaderValue, StatusCode};
 use hookbox_hooks::{Catalogue, FilterException, Mismatch};
 use hookbox_plugins::{
-    Argument, FilterError, FilterRun, Outcome, PluginView, StepFailure, StepOutcome, StepReport, TakerView,
+    Argument, FilterError, FilterRun, LastFailure, Outcome, PluginState, PluginView, Quarantine, StepFailure,
+    StepOutcome, StepReport, TakerView,
 };
-use hookbox_sandbox::{CallFailure, Limits};
+use hookbox_sandbox::{Grants, Limits};
 use hookbox_store::StoreError;
 use serde_json::{Map, Value, json};
+use time::{Duration, OffsetDateTime};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn, PathItem};
 
@@ -34,8 +36,10 @@ pub(super) const ABOUT: &str = "Filters and events of Open edX, and the plugins 
 
 /// The filter that the examples run.
 pub(super) const FILTER: &str = "org.openedx.learning.course_about.page.url.requested.v1";
-const INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
-const DIGEST: &str = "sha256:4f0c7c2f1d9a5b8e6a3d2c1b0f9e8d7c6b5a49382716051423324150617283f4";
+/// The interface of that filter.
+pub(super) const INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
+/// The digest of the component that the examples show.
+pub(super) const DIGEST: &str = "sha256:4f0c7c2f1d9a5b8e6a3d2c1b0f9e8d7c6b5a49382716051423324150617283f4";
 
 /// The paths, in the order of the document.
 pub(super) fn paths(config: &Config) -> [(String, PathItem); 3] {
@@ -112,7 +116,8 @@ fn hook_type(name: &str, what: &str, example: &str) -> ParameterBuilder {
     parameter(ParameterIn::Path, name, what, String::schema(), Some(json!(example)))
 }
 
-fn bad_path(parameter: &str) -> Problem {
+/// 400 for a path.
+pub(super) fn bad_path(parameter: &str) -> Problem {
     let detail = format!("Invalid URL: Invalid UTF-8 in `{parameter}`");
     Problem::new(StatusCode::BAD_REQUEST, "bad-path", detail)
 }
@@ -173,7 +178,7 @@ fn run(config: &Config) -> PathItem {
         "Runs the pipeline of a filter over the arguments and answers with what came of it. That it \
          completed, was halted or raised is told by `outcome`; all three are 200. A filter without steps \
          returns its arguments.\n\nA step that fails is left out when the filter's `fail_silently` is true, \
-         as upstream has it; otherwise the answer is 502. Passwords in a registration form reach no step.",
+         as upstream has it; otherwise the answer is 502. A step that finds no room in time is 503 either way. Passwords in a registration form reach no step.",
     )
     .parameter(hook_type("filter_type", "The filter's type.", FILTER))
     .request_body(Some(
@@ -232,14 +237,19 @@ fn run(config: &Config) -> PathItem {
         problems(
             StatusCode::BAD_GATEWAY,
             "A step failed where the filter does not allow that.",
-            vec![failed(StepFailure::Error("no domain is configured".into()))],
+            vec![
+                failed(StepFailure::Error("no domain is configured".into())),
+                failed(StepFailure::Quarantined(quarantine().into())),
+            ],
         ),
     ])
     .responses_of(common(
         config,
-        vec![failed(StepFailure::Call(CallFailure::Overloaded {
-            detail: "32 calls of this plugin run already".into(),
-        }))],
+        vec![refused(FilterError::Overloaded {
+            plugin: "course-about-url".into(),
+            detail: "no turn within 100 ms".into(),
+            steps: Vec::new(),
+        })],
     ));
     item([(HttpMethod::Post, post)])
 }
@@ -298,6 +308,22 @@ fn raised() -> Value {
     json!(FilterAnswer::from(FilterRun { outcome: Outcome::Raised(exception), kwargs: Map::new(), steps }))
 }
 
+/// The state of a plugin that is not put aside.
+pub(super) fn live() -> PluginState {
+    PluginState { state: "live", quarantine: None }
+}
+
+/// The state of one that is.
+pub(super) fn quarantine() -> Quarantine {
+    let since = OffsetDateTime::UNIX_EPOCH;
+    let last_failure = LastFailure {
+        code: "time",
+        message: "the plugin reached its time limit: 100 ms allowed, 103 used; `limits.time` of the plugin raises it"
+            .into(),
+    };
+    Quarantine { since, until: since + Duration::SECOND, failures: 5, last_failure }
+}
+
 /// The hook that the examples show.
 pub(super) fn hook() -> hookbox_plugins::HookView {
     let argument = |name: &str| Argument { name: name.into(), ty: "string".into() };
@@ -316,6 +342,7 @@ pub(super) fn hook() -> hookbox_plugins::HookView {
             digest: DIGEST.into(),
             on_failure: "default",
             reason: "it exports openedx:filters/learning-course-about-page-url-requested-v1@1.0.0".into(),
+            state: live(),
         }],
         missing: Vec::new(),
     }
@@ -336,7 +363,9 @@ pub(super) fn hooks() -> HookList {
             digest: DIGEST.into(),
             origin: "embedded sample".into(),
             exports: vec![INTERFACE.into()],
+            grants: Grants::default(),
             limits: Limits::default(),
+            state: live(),
         }],
         hooks: vec![hook()],
         warnings: Vec::new(),

@@ -206,7 +206,8 @@ pub(crate) enum StepOutcome {
 /// Why a step failed.
 #[derive(ToSchema)]
 pub(crate) struct StepFailure {
-    /// The kind of failure: `trap`, `exit`, `argument`, `answer`, `error`, `overloaded`, `internal`, or a limit's name.
+    /// The kind of failure: `trap`, `exit`, `argument`, `answer`, `error`, `overloaded`, `quarantined`,
+    /// `internal`, or a limit's name.
     code: String,
     /// A sentence on it.
     message: String,
@@ -278,6 +279,43 @@ pub(crate) struct TakerView {
     on_failure: String,
     /// Why it takes the hook.
     reason: String,
+    /// Whether its calls run.
+    state: PluginStateName,
+    /// Since when it is put aside, until when, and why; `null` while it is live.
+    #[schema(required = true)]
+    quarantine: Option<Quarantine>,
+}
+
+/// `live`: its calls run. `quarantined`: it kept failing and is put aside, its calls fail at once.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase", as = PluginState)]
+pub(crate) enum PluginStateName {
+    Live,
+    Quarantined,
+}
+
+/// That a plugin is put aside, and why.
+#[derive(ToSchema)]
+pub(crate) struct Quarantine {
+    /// When it was put aside. UTC.
+    #[schema(format = DateTime)]
+    since: String,
+    /// The first call after this is made as a trial; when it succeeds, the quarantine is over. UTC.
+    #[schema(format = DateTime)]
+    until: String,
+    /// Failures in a row so far, trials among them.
+    failures: u32,
+    /// The last of them.
+    last_failure: LastFailure,
+}
+
+/// The failure that put a plugin aside, or kept it there.
+#[derive(ToSchema)]
+pub(crate) struct LastFailure {
+    /// The kind of failure, as of a step.
+    code: String,
+    /// A sentence on it.
+    message: String,
 }
 
 /// A listed plugin that is not there.
@@ -306,8 +344,96 @@ pub(crate) struct PluginView {
     origin: String,
     /// The interfaces that it exports for the host.
     exports: Vec<String>,
+    /// What it is granted, as the configuration spells it.
+    grants: Vec<String>,
     /// What its calls may use.
     limits: PluginLimits,
+    /// Whether its calls run.
+    state: PluginStateName,
+    /// Since when it is put aside, until when, and why; `null` while it is live.
+    #[schema(required = true)]
+    quarantine: Option<Quarantine>,
+}
+
+/// A live plugin in full.
+#[derive(ToSchema)]
+pub(crate) struct PluginDetail {
+    /// Its name.
+    name: String,
+    /// The version that its component names.
+    #[schema(required = true)]
+    version: Option<String>,
+    /// What its component says of itself.
+    #[schema(required = true)]
+    description: Option<String>,
+    /// The component's digest.
+    digest: String,
+    /// Where its component came from.
+    origin: String,
+    /// Whether its calls run.
+    state: PluginStateName,
+    /// Since when it is put aside, until when, and why; `null` while it is live.
+    #[schema(required = true)]
+    quarantine: Option<Quarantine>,
+    /// When it is put aside; `null` for never.
+    #[schema(required = true)]
+    quarantine_rule: Option<QuarantineRule>,
+    /// What a failed step of it does: `default`, `raise` or `skip`.
+    on_failure: String,
+    /// How long its instances live.
+    isolation: PluginIsolation,
+    /// What it is granted, as the configuration spells it.
+    grants: Vec<String>,
+    /// What its calls may use.
+    limits: Vec<PluginLimit>,
+    /// The interfaces that it exports for the host.
+    exports: Vec<String>,
+    /// The hooks that it takes.
+    hooks: Vec<HookTaken>,
+}
+
+/// When a plugin is put aside.
+#[derive(ToSchema)]
+pub(crate) struct QuarantineRule {
+    /// Failures in a row that put it aside.
+    failures: u32,
+    /// Milliseconds until the first trial. Each trial that fails doubles the next pause.
+    pause_ms: u64,
+    /// The most milliseconds between two trials.
+    longest_pause_ms: u64,
+}
+
+/// How long a plugin's instances live.
+#[derive(ToSchema)]
+pub(crate) struct PluginIsolation {
+    /// `call`: a fresh instance for every call. `reuse`: an instance serves several.
+    kind: String,
+    /// With `reuse`: the most calls of one instance.
+    #[schema(required = true)]
+    max_calls: Option<u32>,
+}
+
+/// One limit of a plugin.
+#[derive(ToSchema)]
+pub(crate) struct PluginLimit {
+    /// Its key below `limits` in the plugin's table.
+    setting: String,
+    /// What it allows.
+    value: u64,
+    /// In what unit.
+    unit: String,
+}
+
+/// A hook that a plugin takes.
+#[derive(ToSchema)]
+pub(crate) struct HookTaken {
+    /// The hook's type.
+    #[schema(rename = "type")]
+    hook_type: String,
+    /// `filter` or `event`.
+    kind: HookKind,
+    /// Why it takes the hook.
+    reason: String,
 }
 
 /// What one plugin's calls may use.
@@ -329,10 +455,26 @@ pub(crate) struct PluginLimits {
     host_calls: u64,
     /// Bytes of log lines in one call.
     log_bytes: u64,
+    /// Bytes of log lines that all its calls together write in a second.
+    log_bytes_per_second: u64,
     /// Streams and pollables held at once.
     handles: u64,
+    /// Bytes of random data in one call.
+    random_bytes: u64,
     /// Calls that run at once.
     concurrent_calls: u64,
+    /// Calls that wait for their turn; more are refused at once.
+    queued_calls: u64,
+    /// Keys that it may keep.
+    key_value_keys: u64,
+    /// Bytes that it may keep.
+    key_value_bytes: u64,
+    /// Requests that one call may send.
+    http_requests: u64,
+    /// Bytes of one request's body, and of one answer's.
+    http_body_bytes: u64,
+    /// Milliseconds from sending a request to the end of its answer.
+    http_time_ms: u64,
 }
 
 /// One CloudEvent 1.0 in its structured form. Attributes beyond these reach the receivers as extensions.

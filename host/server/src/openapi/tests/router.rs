@@ -18,7 +18,7 @@ use crate::archive::route::{Resource, Route, route};
 use crate::auth::TokenRequest;
 use crate::config::Config;
 use crate::identity::HOOKS_RUN;
-use crate::openapi::{DOCS, OPENAPI, events, hooks};
+use crate::openapi::{DOCS, OPENAPI, admin, events, hooks};
 
 /// A host without plugins, and a token for its hooks.
 struct Host {
@@ -174,6 +174,8 @@ async fn what_really_goes_wrong_is_among_the_documented_problems() {
         (filters, "/hooks/filters/%ff", json, "{}", "bad-path"),
         (events::PATH, events::PATH, json, large.as_str(), "body-too-large"),
         (events::PATH, events::PATH, json, "{}", "starting"),
+        // The token is a service's, not a person's.
+        (admin::LIFT, "/admin/api/plugins/1/lift", json, "", "forbidden"),
     ] {
         let request = Request::post(uri)
             .header(header::AUTHORIZATION, format!("JWT {}", host.token))

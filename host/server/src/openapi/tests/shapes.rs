@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{document, list, object, operations, resolved};
 use crate::events::{Accepted, EventsAccepted};
-use crate::openapi::{archive, hooks};
+use crate::openapi::{admin, archive, hooks};
 
 /// What of a value a schema does not admit, with its place. Knows the keywords that the document uses and no others.
 fn misfits(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
@@ -207,6 +207,12 @@ fn the_schemas_name_what_the_real_types_write() {
         ("StepReport", json!(report(StepOutcome::Skipped, Some(failure(trap.clone()))))),
         ("StepReport", json!(report(StepOutcome::Failed, Some(StepFailure::Error("no".into()))))),
         ("StepFailure", json!(failure(trap))),
+        ("StepFailure", json!(StepFailure::Quarantined(hooks::quarantine().into()))),
+        ("Quarantine", json!(hooks::quarantine())),
+        ("QuarantineRule", json!(admin::plugin().quarantine_rule)),
+        ("PluginList", json!(admin::plugins())),
+        ("PluginDetail", json!(admin::plugin())),
+        ("Lifted", json!(admin::lifted())),
         ("HookView", json!(hook)),
         ("HookView", json!(event)),
         ("HookList", json!(list)),
@@ -228,10 +234,19 @@ fn a_schema_names_nothing_that_its_type_does_not_write() {
     let row = json!(archive::row(true));
     let hooks = json!(hooks::hooks());
     let plugin = &hooks["plugins"][0];
+    let detail = json!(admin::plugin());
+    let quarantine = json!(hooks::quarantine());
     for (name, value) in [
         ("ArchiveStatus", &row),
         ("PluginView", plugin),
         ("PluginLimits", &plugin["limits"]),
+        ("Quarantine", &quarantine),
+        ("LastFailure", &quarantine["last_failure"]),
+        ("PluginDetail", &detail),
+        ("QuarantineRule", &detail["quarantine_rule"]),
+        ("PluginIsolation", &detail["isolation"]),
+        ("PluginLimit", &detail["limits"][0]),
+        ("HookTaken", &detail["hooks"][0]),
         ("HookList", &hooks),
         ("TakerView", &hooks["hooks"][0]["plugins"][0]),
         ("HookArgument", &hooks["hooks"][0]["arguments"][0]),

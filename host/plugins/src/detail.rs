@@ -1,0 +1,153 @@
+//! One live plugin with everything an operator may ask of it.
+
+use hookbox_sandbox::{Grants, Isolation};
+use serde::Serialize;
+
+use crate::breaker::QuarantineRule;
+use crate::effective::on_failure_name;
+use crate::generation::{Generation, LivePlugin};
+use crate::overview::PluginState;
+
+/// A live plugin in full.
+#[derive(Debug, Clone, Serialize)]
+pub struct PluginDetail {
+    /// Its name.
+    pub name: String,
+    /// The version its component names.
+    pub version: Option<String>,
+    /// What its component says of itself.
+    pub description: Option<String>,
+    /// The component's digest.
+    pub digest: String,
+    /// Where its component came from.
+    pub origin: String,
+    /// Whether its calls run.
+    #[serde(flatten)]
+    pub state: PluginState,
+    /// When it is put aside; `None` for never.
+    pub quarantine_rule: Option<RuleView>,
+    /// What a failed step of it does.
+    pub on_failure: &'static str,
+    /// How long its instances live.
+    pub isolation: IsolationView,
+    /// What it is granted.
+    pub grants: Grants,
+    /// What its calls may use.
+    pub limits: Vec<LimitView>,
+    /// The interfaces it exports for the host.
+    pub exports: Vec<String>,
+    /// The hooks it takes, by type.
+    pub hooks: Vec<HookTaken>,
+}
+
+/// When a plugin is put aside.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RuleView {
+    /// Failures in a row that put it aside.
+    pub failures: u32,
+    /// Milliseconds until the first trial.
+    pub pause_ms: u64,
+    /// The most milliseconds between two trials.
+    pub longest_pause_ms: u64,
+}
+
+/// How long instances live.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct IsolationView {
+    /// `call` or `reuse`.
+    pub kind: &'static str,
+    /// With `reuse`: the most calls of one instance.
+    pub max_calls: Option<u32>,
+}
+
+/// One limit of a plugin.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct LimitView {
+    /// Its key below `limits` in the plugin's table.
+    pub setting: &'static str,
+    /// What it allows.
+    pub value: u64,
+    /// In what unit.
+    pub unit: &'static str,
+}
+
+/// A hook that a plugin takes.
+#[derive(Debug, Clone, Serialize)]
+pub struct HookTaken {
+    /// The hook's type.
+    #[serde(rename = "type")]
+    pub hook_type: String,
+    /// `filter` or `event`.
+    pub kind: &'static str,
+    /// Why it takes the hook.
+    pub reason: String,
+}
+
+impl Generation {
+    /// Every live plugin in full, by name.
+    pub fn plugin_details(&self) -> Vec<PluginDetail> {
+        self.plugins.values().map(|live| self.detail(live)).collect()
+    }
+
+    /// One live plugin in full.
+    pub fn plugin_detail(&self, name: &str) -> Option<PluginDetail> {
+        self.plugins.get(name).map(|live| self.detail(live))
+    }
+
+    fn detail(&self, live: &LivePlugin) -> PluginDetail {
+        let limits = live.plugin.limits().listed();
+        PluginDetail {
+            name: live.name().to_owned(),
+            version: live.version().map(str::to_owned),
+            description: live.plugin.report().metadata.description.clone(),
+            digest: live.digest.clone(),
+            origin: live.origin.clone(),
+            state: live.state(),
+            quarantine_rule: live.quarantine_rule().map(RuleView::from),
+            on_failure: on_failure_name(live.on_failure),
+            isolation: live.plugin.isolation().into(),
+            grants: live.plugin.grants().clone(),
+            limits: limits.map(|(setting, value, unit)| LimitView { setting, value, unit }).into(),
+            exports: live.exports(),
+            hooks: self.taken_by(live.name()),
+        }
+    }
+
+    /// The hooks of a plugin. One that is in a pipeline twice has it here twice.
+    fn taken_by(&self, name: &str) -> Vec<HookTaken> {
+        let steps = self.pipelines().flat_map(|(hook_type, pipeline)| {
+            let steps = pipeline.steps.iter().filter(|step| step.plugin.name() == name);
+            steps.map(move |step| (hook_type, "filter", &step.reason))
+        });
+        let receivers = self.events().flat_map(|(hook_type, receivers)| {
+            let receivers = receivers.iter().filter(|receiver| receiver.plugin.name() == name);
+            receivers.map(move |receiver| (hook_type, "event", &receiver.reason))
+        });
+        let taken = |(hook_type, kind, reason): (&str, _, &String)| HookTaken {
+            hook_type: hook_type.to_owned(),
+            kind,
+            reason: reason.clone(),
+        };
+        steps.chain(receivers).map(taken).collect()
+    }
+}
+
+impl From<QuarantineRule> for RuleView {
+    fn from(rule: QuarantineRule) -> Self {
+        let milliseconds = |pause: std::time::Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            failures: rule.failures,
+            pause_ms: milliseconds(rule.pause),
+            longest_pause_ms: milliseconds(rule.longest_pause),
+        }
+    }
+}
+
+impl From<Isolation> for IsolationView {
+    fn from(isolation: Isolation) -> Self {
+        match isolation {
+            Isolation::Call => Self { kind: "call", max_calls: None },
+            Isolation::Reuse { max_calls } => Self { kind: "reuse", max_calls: Some(max_calls) },
+        }
+    }
+}
