@@ -119,7 +119,7 @@ pub(super) fn problems(report: &CheckReport) -> Vec<String> {
 
 /// A sound database in one line.
 pub(super) fn sound(report: &CheckReport) -> String {
-    let rows: Vec<String> = ["users", "archive_status"]
+    let rows: Vec<String> = ["users", "archive_status", "key_value"]
         .iter()
         .filter_map(|table| Some(format!("{} rows in {table}", report.tables.get(*table)?)))
         .collect();
