@@ -181,3 +181,38 @@ fn questions_and_checks_leave_the_rows_alone() {
     on_data(&site, &["check-install"]).exits(0).prints(&["ok     plugins: mine"]);
     assert_eq!(told(&site.serve(), "get||key"), "value");
 }
+
+#[test]
+fn an_operator_deletes_what_a_plugin_keeps() {
+    let configuration = table("first", "key-value", "")
+        + &table("second", "key-value", "")
+        + &format!("[filters.\"{ABOUT_URL}\"]\npipeline = [\"first\"]\n")
+        + &format!("[filters.second]\nlike = \"{ABOUT_URL}\"\npipeline = [\"second\"]\n");
+    let site = Site::new(&configuration).with("key-value.wasm", written("key-value"));
+    on_data(&site, &["db", "clear-plugin", "first"]).exits(1).explains(&["hookbox.db is not there"]);
+    assert!(!site.data().exists());
+
+    let server = site.serve();
+    assert_eq!(told(&server, "Set|bucket|a|1|b|2"), "done");
+    assert_eq!(came(&server.filter("second", &about("set|bucket|a|1"))), "done");
+    let report = on_data(&site, &["--json", "db", "clear-plugin", "first"]).exits(0).json();
+    assert_eq!((&report["plugin"], &report["rows"]), (&"first".into(), &2.into()), "{report}");
+    assert_eq!(told(&server, "list|bucket|"), "end");
+    assert_eq!(came(&server.filter("second", &about("list|bucket|"))), "a,end");
+    on_data(&site, &["db", "clear-plugin", "gone"]).exits(0).prints(&["0 rows of the plugin \"gone\""]);
+    on_data(&site, &["db", "check"]).exits(0).prints(&["sound", "1 rows in key_value"]);
+}
+
+#[test]
+fn a_full_database_is_unavailable_to_plugins_and_told_to_the_operator() {
+    let configuration = "[database]\nmax_size = \"256KiB\"\n".to_owned() + &table("mine", "key-value", "");
+    let server = Site::new(&configuration).with("key-value.wasm", written("key-value")).serve();
+    assert_eq!(told(&server, "set||small|value"), "done");
+    let large = "x".repeat(300_000);
+    for _ in 0..3 {
+        let said = told(&server, &format!("set||large|{large}"));
+        assert_eq!(said, "other: the key-value store is unavailable now; try again later");
+    }
+    server.logs(1, &["a plugin's rows cannot be reached", "plugin=\"mine\"", "the database is full"]);
+    assert_eq!(told(&server, "Get||small|large"), "small=value,none,");
+}

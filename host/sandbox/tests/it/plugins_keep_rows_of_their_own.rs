@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hookbox_sandbox::{
-    Answer, CallFailure, Grant, Granting, Grants, KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota,
-    Limit, Limits, Plugin, PluginOptions, ProblemCode, Sandbox, SandboxOptions, Services, async_trait,
+    Answer, CallFailure, Grant, Granting, Grants, Isolation, KeyValue, KeyValueBucket, KeyValueFault,
+    KeyValueQuota, Limit, Limits, Plugin, PluginOptions, ProblemCode, Sandbox, SandboxOptions, Services,
+    async_trait,
 };
 
 use crate::support::{
@@ -379,6 +380,18 @@ async fn a_loop_of_calls_ends_with_the_host_calls() {
 async fn leaked_buckets_end_with_the_handles() {
     let ended = beside_a_good_one(&Arc::default(), "kv-leaks-buckets", AGES).await;
     assert_eq!(limit(&ended), Limit::Handles);
+}
+
+#[tokio::test]
+async fn a_closed_bucket_makes_room_for_another() {
+    let sandbox = sandbox(&Arc::default());
+    let admitted = sandbox.admit(&written("key-value"), &contract(), &Granting::These(&granted())).unwrap();
+    let limits = Limits { handles: 2, ..Limits::default() };
+    let isolation = Isolation::Reuse { max_calls: 100 };
+    let plugin = sandbox.plugin(&admitted, PluginOptions { isolation, limits, ..options() });
+    for number in 1..=40 {
+        assert_eq!(told(&plugin, "increment||count|1").await, number.to_string());
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! Rows of the plugins' own, in the host's store.
 
+mod turns;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookbox_sandbox::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota, Limit, async_trait};
-use hookbox_store::{KeyValueError, Quota, QuotaLimit, Store};
+use hookbox_store::{KeyValueError, Quota, QuotaLimit, Reads, Store, Writes};
+
+use self::turns::Turns;
 
 /// A store that does not answer is told about once in this time: a guest can ask a thousand times a call.
 const QUIET: Duration = Duration::from_secs(1);
@@ -12,6 +16,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Rows of the plugins' own, in a store.
 pub(super) struct PluginRows {
     store: Store,
+    turns: Turns,
     told: Mutex<Told>,
 }
 
@@ -25,7 +30,28 @@ struct Told {
 
 impl PluginRows {
     pub(super) fn new(store: Store) -> Self {
-        Self { store, told: Mutex::default() }
+        Self { store, turns: Turns::default(), told: Mutex::default() }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        bucket: &KeyValueBucket,
+        job: impl FnOnce(&Reads<'_>) -> Result<T, KeyValueError> + Send + 'static,
+    ) -> Result<T, KeyValueFault> {
+        let _turn = self.turns.read(&bucket.plugin).await.map_err(|_| KeyValueFault::Unavailable)?;
+        self.store.read(job).await.map_err(|error| self.fault(bucket, error))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        bucket: &KeyValueBucket,
+        keys: usize,
+        bytes: usize,
+        job: impl FnOnce(&Writes<'_>) -> Result<T, KeyValueError> + Send + 'static,
+    ) -> Result<T, KeyValueFault> {
+        let turn = self.turns.write(&bucket.plugin, keys, bytes).await;
+        let _turn = turn.map_err(|_| KeyValueFault::Unavailable)?;
+        self.store.write(job).await.map_err(|error| self.fault(bucket, error))
     }
 
     /// The fault behind an error. What is wrong with the store is for the host's log alone.
@@ -79,15 +105,12 @@ impl KeyValue for PluginRows {
         max_bytes: u64,
     ) -> Result<Vec<Option<Vec<u8>>>, KeyValueFault> {
         let at = bucket.clone();
-        let values =
-            self.store.read(move |reads| reads.key_value_get_many(&at.plugin, &at.name, &keys, max_bytes));
-        values.await.map_err(|error| self.fault(bucket, error))
+        self.read(bucket, move |reads| reads.key_value_get_many(&at.plugin, &at.name, &keys, max_bytes)).await
     }
 
     async fn exists(&self, bucket: &KeyValueBucket, key: String) -> Result<bool, KeyValueFault> {
         let at = bucket.clone();
-        let exists = self.store.read(move |reads| reads.key_value_exists(&at.plugin, &at.name, &key));
-        exists.await.map_err(|error| self.fault(bucket, error))
+        self.read(bucket, move |reads| reads.key_value_exists(&at.plugin, &at.name, &key)).await
     }
 
     async fn keys(
@@ -97,8 +120,7 @@ impl KeyValue for PluginRows {
         limit: u32,
     ) -> Result<Vec<String>, KeyValueFault> {
         let at = bucket.clone();
-        let keys = self.store.read(move |reads| reads.key_value_keys(&at.plugin, &at.name, offset, limit));
-        keys.await.map_err(|error| self.fault(bucket, error))
+        self.read(bucket, move |reads| reads.key_value_keys(&at.plugin, &at.name, offset, limit)).await
     }
 
     async fn set(
@@ -107,19 +129,20 @@ impl KeyValue for PluginRows {
         values: Vec<(String, Vec<u8>)>,
         allowed: KeyValueQuota,
     ) -> Result<(), KeyValueFault> {
+        let bytes = values.iter().map(|(key, value)| key.len() + value.len()).sum();
         let (at, quota) = (bucket.clone(), quota(allowed));
-        let done = self
-            .store
-            .write(move |writes| writes.key_value_set_many(&at.plugin, &at.name, &values, &quota).map(drop));
-        done.await.map_err(|error| self.fault(bucket, error))
+        self.write(bucket, values.len(), bytes, move |writes| {
+            writes.key_value_set_many(&at.plugin, &at.name, &values, &quota).map(drop)
+        })
+        .await
     }
 
     async fn delete(&self, bucket: &KeyValueBucket, keys: Vec<String>) -> Result<(), KeyValueFault> {
         let at = bucket.clone();
-        let done = self
-            .store
-            .write(move |writes| writes.key_value_delete_many(&at.plugin, &at.name, &keys).map(drop));
-        done.await.map_err(|error| self.fault(bucket, error))
+        self.write(bucket, keys.len(), 0, move |writes| {
+            writes.key_value_delete_many(&at.plugin, &at.name, &keys).map(drop)
+        })
+        .await
     }
 
     async fn increment(
@@ -130,10 +153,10 @@ impl KeyValue for PluginRows {
         allowed: KeyValueQuota,
     ) -> Result<u64, KeyValueFault> {
         let (at, quota) = (bucket.clone(), quota(allowed));
-        let sum = self
-            .store
-            .write(move |writes| writes.key_value_increment(&at.plugin, &at.name, &key, delta, &quota));
-        sum.await.map_err(|error| self.fault(bucket, error))
+        self.write(bucket, 1, key.len(), move |writes| {
+            writes.key_value_increment(&at.plugin, &at.name, &key, delta, &quota)
+        })
+        .await
     }
 }
 

@@ -97,6 +97,28 @@ async fn a_write_that_nobody_waits_for_any_more_is_not_made() {
     assert_eq!(rows.keys(&mine, 0, 10).await, Ok(vec![key("wanted")]));
 }
 
+#[tokio::test]
+async fn a_plugin_that_writes_much_has_others_wait_behind_one_of_its_writes() {
+    let (rows, _folder) = rows();
+    let (evil, good) = (bucket("evil", ""), bucket("good", ""));
+    let plenty = KeyValueQuota { keys: 100, bytes: 1 << 30 };
+    let busy = occupy(&rows.store).await;
+    let mut flood: Vec<_> = (0..20)
+        .map(|number| rows.set(&evil, vec![(format!("{number:02}"), vec![0; 3 << 20])], plenty))
+        .collect();
+    for write in &mut flood {
+        let waits = std::future::poll_fn(|task| std::task::Poll::Ready(write.as_mut().poll(task))).await;
+        assert!(waits.is_pending());
+    }
+    drop(busy);
+    assert_eq!(rows.increment(&good, key("count"), 1, plenty).await, Ok(1));
+    assert_eq!(rows.keys(&evil, 0, 100).await, Ok(vec![key("00")]), "one of twenty was before it");
+    for write in flood {
+        write.await.unwrap();
+    }
+    assert_eq!(rows.keys(&evil, 0, 100).await.map(|keys| keys.len()), Ok(20));
+}
+
 #[test]
 fn a_store_that_does_not_answer_is_told_about_once_in_a_while() {
     let mut told = Told::default();
