@@ -8,8 +8,14 @@ use wit_parser::{Resolve, WorldId};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The contract's packages, each after those it uses.
-pub(crate) const WIT_FOLDERS: [&str; 5] =
-    ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"];
+pub(crate) const WIT_FOLDERS: [&str; 6] = [
+    "deps/wasi-config",
+    "deps/wasi-logging",
+    "deps/wasi-keyvalue",
+    "hookbox",
+    "openedx-filters",
+    "openedx-events",
+];
 
 /// The interface of the filter that `course-about-url` takes.
 pub(crate) const ABOUT_INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
@@ -22,6 +28,21 @@ pub(crate) fn sample(name: &str) -> Vec<u8> {
         .map_or_else(|| PathBuf::from(ROOT).join("guest-plugins/prebuilt"), PathBuf::from);
     let path = folder.join(format!("{name}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The component of a core module in `tests/evil/` or in `host/sandbox/tests/guests/`, with the world that the lines at
+/// its top are.
+pub(crate) fn written(name: &str) -> Vec<u8> {
+    let folders = ["tests/evil", "host/sandbox/tests/guests"];
+    let paths = folders.map(|folder| PathBuf::from(ROOT).join(folder).join(name).with_extension("wat"));
+    let path = paths.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().map_while(|line| line.strip_prefix(";; "));
+    let items: String =
+        lines.filter(|line| line.starts_with("import ") || line.starts_with("export ")).collect();
+    let mut resolve = contract();
+    let world = world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; {items}"));
+    encode(wat::parse_str(text).unwrap(), &resolve, world)
 }
 
 /// A step of [`ABOUT_INTERFACE`] that says so and then never answers.

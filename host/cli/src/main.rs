@@ -125,7 +125,7 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Plugin(plugin) => plugin.execute(&config(global)?, global.json),
         Command::Check(check) => runtime.block_on(check.execute(global.json)),
         Command::Token(token) => token.execute(&config(global)?, global.json),
-        Command::Db(db) => db.execute(&config(global)?, global.json),
+        Command::Db(db) => runtime.block_on(db.execute(&config(global)?, global.json)),
         Command::CheckInstall(check) => runtime.block_on(check.execute(config(global)?, global.json)),
         Command::Wit(wit) => wit.execute(),
     }

@@ -18,7 +18,7 @@ use crate::state::CallState;
 
 pub use context::CallContext;
 pub use course_archive::CourseArchive;
-pub use key_value::KeyValue;
+pub use key_value::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota};
 pub use services::Services;
 pub use settings::Settings;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use hookbox_server::Config;
-use hookbox_store::CheckReport;
+use hookbox_store::{CheckReport, Store};
 use serde_json::json;
 
 use crate::Done;
@@ -20,6 +20,8 @@ pub(crate) enum Db {
     Backup(Backup),
     /// Say whether the database is sound and its schema current
     Check,
+    /// Delete all rows that a plugin keeps (`wasi:keyvalue`), also while a server runs
+    ClearPlugin(ClearPlugin),
 }
 
 /// Copy the database to a new file, also while a server writes.
@@ -35,8 +37,20 @@ pub(crate) struct Backup {
     file: PathBuf,
 }
 
+/// Delete all rows that a plugin keeps (`wasi:keyvalue`), also while a server runs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookbox db clear-plugin visit-counter
+
+The plugin may be out of the configuration already. A plugin that is live may write new rows at its next call.")]
+pub(crate) struct ClearPlugin {
+    /// The plugin's name in the configuration
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
 impl Db {
-    pub(crate) fn execute(self, config: &Config, as_json: bool) -> anyhow::Result<Done> {
+    pub(crate) async fn execute(self, config: &Config, as_json: bool) -> anyhow::Result<Done> {
         let path = config.database_path();
         let shown = path.display();
         match self {
@@ -97,6 +111,20 @@ impl Db {
                 }
                 Ok(if problems.is_empty() { Done::Well } else { Done::Failed })
             }
+            Self::ClearPlugin(ClearPlugin { name }) => {
+                if !path.is_file() {
+                    anyhow::bail!("{shown} is not there: no plugin keeps anything");
+                }
+                let store = Store::open(&config.database_options())?;
+                let plugin = name.clone();
+                let rows = store.write(move |writes| writes.key_value_clear(&plugin)).await?;
+                if as_json {
+                    output::json(&json!({"database": path, "plugin": name, "rows": rows}))?;
+                } else {
+                    output::text(&format!("{shown}: {rows} rows of the plugin {name:?} deleted"))?;
+                }
+                Ok(Done::Well)
+            }
         }
     }
 }
@@ -119,7 +147,7 @@ pub(super) fn problems(report: &CheckReport) -> Vec<String> {
 
 /// A sound database in one line.
 pub(super) fn sound(report: &CheckReport) -> String {
-    let rows: Vec<String> = ["users", "archive_status"]
+    let rows: Vec<String> = ["users", "archive_status", "key_value"]
         .iter()
         .filter_map(|table| Some(format!("{} rows in {table}", report.tables.get(*table)?)))
         .collect();

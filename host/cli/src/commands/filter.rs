@@ -54,7 +54,7 @@ impl Run {
         if !self.component.is_empty() {
             self.replace_plugins(&mut config)?;
         }
-        let sandbox = super::sandbox(&config)?;
+        let sandbox = super::sandbox_to_run(&config)?;
         let generation = super::generation(&sandbox, &config).await?;
         let Some(pipeline) = generation.pipeline(&self.filter_type) else {
             let near = generation.nearest_filter(&self.filter_type);

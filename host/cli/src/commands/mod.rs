@@ -12,9 +12,11 @@ pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod wit;
 
+use anyhow::Context as _;
 use hookbox_plugins::{Generation, LoadError, Recipe};
-use hookbox_sandbox::{Sandbox, SandboxOptions};
-use hookbox_server::{Config, compile_cache};
+use hookbox_sandbox::{Sandbox, SandboxOptions, Services};
+use hookbox_server::{Config, compile_cache, services};
+use hookbox_store::Store;
 use serde_json::{Map, Value};
 
 use crate::samples::SAMPLES;
@@ -22,8 +24,23 @@ use crate::samples::SAMPLES;
 /// A sandbox for a command without a server. It uses the server's compile cache where there is one, and leaves no
 /// folder behind where there is none.
 fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    sandbox_on(config, Services::default())
+}
+
+/// The same for a command that runs plugins: what they are granted is the server's own database, where there is one.
+fn sandbox_to_run(config: &Config) -> anyhow::Result<Sandbox> {
+    let granted = config.plugins.plugins.values().any(|plugin| !plugin.grants.is_empty());
+    if !granted || !config.database_path().is_file() {
+        return sandbox(config);
+    }
+    let store =
+        Store::open(&config.database_options()).context("plugins with grants work on the database")?;
+    sandbox_on(config, services(&store))
+}
+
+fn sandbox_on(config: &Config, services: Services) -> anyhow::Result<Sandbox> {
     let cache = config.server.data.is_dir().then(|| compile_cache(&config.server.data));
-    Ok(Sandbox::new(SandboxOptions { cache, ..SandboxOptions::default() })?)
+    Ok(Sandbox::new(SandboxOptions { cache, services })?)
 }
 
 /// The generation that a server with this configuration would make.

@@ -69,7 +69,14 @@ pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
 /// The packages of `wit/`.
 pub(crate) fn packages() -> Resolve {
     let mut resolve = Resolve::default();
-    for folder in ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"] {
+    for folder in [
+        "deps/wasi-config",
+        "deps/wasi-logging",
+        "deps/wasi-keyvalue",
+        "hookbox",
+        "openedx-filters",
+        "openedx-events",
+    ] {
         resolve.push_dir(root().join("wit").join(folder)).unwrap();
     }
     resolve.push_str("wasi.wit", &format!("package test:wasi;{WASI}")).unwrap();
