@@ -201,3 +201,18 @@ fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     let encoder = ComponentEncoder::default().validate(true).module(&module);
     encoder.and_then(|mut encoder| encoder.encode()).unwrap()
 }
+
+/// A component of the WebAssembly text with this name in `host/sandbox/tests/guests`. Lines such as `;; import …;` at its
+/// top are its world.
+pub(crate) fn written(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(ROOT).join("host/sandbox/tests/guests").join(name).with_extension("wat");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let items: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix(";; "))
+        .filter(|line| line.starts_with("import ") || line.starts_with("export "))
+        .collect();
+    let mut resolve = contract();
+    let world = world(&mut resolve, &[], &items);
+    encode(wat::parse_str(&text).unwrap(), &resolve, world)
+}

@@ -23,7 +23,9 @@ mod state;
 
 pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
-pub use capabilities::{CallContext, CourseArchive, KeyValue, Services, Settings};
+pub use capabilities::{
+    ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, KeyValue, Services, Settings,
+};
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};
@@ -34,3 +36,5 @@ pub use plugin::{
     TryOutError,
 };
 pub use problem::{Problem, ProblemCode};
+/// For those who implement the services.
+pub use wasmtime_wasi::async_trait;

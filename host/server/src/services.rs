@@ -1,9 +1,19 @@
 //! What plugins' capabilities work on: the host's own store and archive.
 
+mod course_archive;
+
+use std::sync::Arc;
+
+use hookbox_archive::Archive;
 use hookbox_sandbox::Services;
 use hookbox_store::Store;
 
+use course_archive::HostArchive;
+
 /// The services of a host that keeps its rows in this store.
-pub fn services(_store: &Store) -> Services {
-    Services::default()
+pub fn services(store: &Store) -> Services {
+    Services {
+        course_archive: Some(Arc::new(HostArchive::new(Archive::new(store.clone())))),
+        ..Services::default()
+    }
 }
