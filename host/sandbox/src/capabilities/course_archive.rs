@@ -121,9 +121,12 @@ pub(super) fn link_updates(linker: &mut Linker<CallState>) -> wasmtime::Result<(
     updates::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
 }
 
+/// The host's archive, and the plugin that asks it.
+type Asked = (Arc<dyn CourseArchive>, Arc<str>);
+
 impl CallState {
-    /// Counts the call; the host's archive, and who asks it.
-    fn archive(&mut self) -> wasmtime::Result<Result<(Arc<dyn CourseArchive>, Arc<str>), ArchiveFault>> {
+    /// Counts the call.
+    fn archive(&mut self) -> wasmtime::Result<Result<Asked, ArchiveFault>> {
         self.count_host_call()?;
         let none = || ArchiveFault::Unavailable("there is no course archive here".to_owned());
         let archive = self.owner.services.course_archive.clone().ok_or_else(none);
@@ -138,7 +141,7 @@ impl reading::Host for CallState {
         user: i64,
     ) -> wasmtime::Result<Result<Option<reading::ArchiveStatus>, reading::ArchiveError>> {
         let (archive, plugin) = match self.archive()? {
-            Ok(there) => there,
+            Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault.into())),
         };
         let status = archive.status(&plugin, &course_id, user).await;
@@ -150,7 +153,7 @@ impl reading::Host for CallState {
         query: reading::ArchiveQuery,
     ) -> wasmtime::Result<Result<Vec<reading::ArchiveStatus>, reading::ArchiveError>> {
         let (archive, plugin) = match self.archive()? {
-            Ok(there) => there,
+            Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault.into())),
         };
         let statuses = archive.statuses(&plugin, query.into()).await;
@@ -166,7 +169,7 @@ impl updates::Host for CallState {
         archived: bool,
     ) -> wasmtime::Result<Result<reading::ArchiveStatus, reading::ArchiveError>> {
         let (archive, plugin) = match self.archive()? {
-            Ok(there) => there,
+            Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault.into())),
         };
         let status = archive.set_archived(&plugin, &course_id, user, archived).await;
@@ -179,7 +182,7 @@ impl updates::Host for CallState {
         time: String,
     ) -> wasmtime::Result<Result<u64, reading::ArchiveError>> {
         let (archive, plugin) = match self.archive()? {
-            Ok(there) => there,
+            Ok(asked) => asked,
             Err(fault) => return Ok(Err(fault.into())),
         };
         Ok(archive.set_last_synced(&plugin, &course_id, &time).await.map_err(Into::into))

@@ -1,5 +1,7 @@
 //! The course archive for plugins: the archive's rules, times as text, a line in the log and a count for each write.
 
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,10 +16,13 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
 use crate::telemetry::ARCHIVE_PLUGIN_WRITES;
-use turns::Turns;
+use turns::{Shares, Turns};
 
 /// Characters of a wrong time that a message repeats.
 const SHOWN: usize = 100;
+/// Writes of one plugin that may be on their way at once, those of guests that are gone among them: far fewer than the
+/// database lets wait.
+const WRITES: usize = 16;
 /// How often the log says at most that the database does not answer: a plugin may ask a thousand times a call.
 const COMPLAINT: Duration = Duration::from_secs(1);
 
@@ -28,12 +33,19 @@ pub(super) struct HostArchive {
     lists: Arc<Turns>,
     /// Marking a course as synced writes many rows: one part at a time.
     syncs: Arc<Turns>,
+    writes: Shares,
     complained: Mutex<Option<Instant>>,
 }
 
 impl HostArchive {
     pub(super) fn new(archive: Archive) -> Self {
-        Self { archive, lists: Arc::default(), syncs: Arc::default(), complained: Mutex::default() }
+        Self {
+            archive,
+            lists: Arc::default(),
+            syncs: Arc::default(),
+            writes: Shares::new(WRITES),
+            complained: Mutex::default(),
+        }
     }
 
     /// What a guest is told. What ails the database is for the log.
@@ -85,8 +97,10 @@ impl CourseArchive for HostArchive {
     ) -> Result<ArchiveStatus, ArchiveFault> {
         let what = if archived { "archive" } else { "unarchive" };
         let (archive, name, course_id) = (self.archive.clone(), plugin.to_owned(), course_id.to_owned());
-        // A write that has begun is noted, also when the guest's time ends before it does.
+        let share = self.writes.of(plugin).await;
+        // A write on its way is noted, also when the guest's time ends before it does.
         let written = apart(|_| async move {
+            let _share = share;
             let written = archive.set_archived(&course_id, user, archived).await;
             if let Ok(Status { id, course_id: course, .. }) = &written {
                 tracing::info!(plugin = name, what, course, user, id, "a plugin wrote to the course archive");

@@ -12,7 +12,7 @@ impl Reads<'_> {
     /// The statuses that the filter admits with an id above `after`, in the order of their ids, at most `most`.
     ///
     /// The cost does not grow with the rows before. Where the filter names a course or a user, it grows with the rows that
-    /// course or user has: about 15 ms for 100,000.
+    /// course or user has: some 30 ms for 100,000, and 200 ms when `is_archived` leaves nearly all of them out.
     ///
     /// # Errors
     /// The database could not be read.

@@ -1,16 +1,36 @@
-//! Turns at work that is long for a database: one at a time, and no plugin twice before another that waits.
+//! Turns at work that is long for a database, and shares of its queue: no plugin twice before another that waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Mutex as Line, OwnedMutexGuard};
+use tokio::sync::{Mutex as Line, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+/// Something for each plugin that ever asked: as many as the configuration names.
+struct EachPlugin<T>(Mutex<HashMap<String, Arc<T>>>);
+
+impl<T> Default for EachPlugin<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> EachPlugin<T> {
+    fn get(&self, plugin: &str, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut plugins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = plugins.get(plugin) {
+            return Arc::clone(own);
+        }
+        let own = Arc::new(make());
+        plugins.insert(plugin.to_owned(), Arc::clone(&own));
+        own
+    }
+}
 
 /// One line for each plugin, whose heads stand in one line for all. A plugin that asks a hundred times at once makes
 /// another wait for one of them.
 #[derive(Default)]
 pub(super) struct Turns {
-    /// An entry a plugin that ever asked: as many as the configuration names.
-    plugins: Mutex<HashMap<String, Arc<Line<()>>>>,
+    plugins: EachPlugin<Line<()>>,
     all: Arc<Line<()>>,
 }
 
@@ -23,17 +43,26 @@ pub(super) struct Turn {
 impl Turns {
     /// Waits for a turn of the plugin's.
     pub(super) async fn of(&self, plugin: &str) -> Turn {
-        let own = self.line(plugin).lock_owned().await;
+        let own = self.plugins.get(plugin, Line::default).lock_owned().await;
         let all = Arc::clone(&self.all).lock_owned().await;
         Turn { _all: all, _own: own }
     }
+}
 
-    fn line(&self, plugin: &str) -> Arc<Line<()>> {
-        let mut plugins = self.plugins.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = plugins.get(plugin) {
-            return Arc::clone(line);
-        }
-        Arc::clone(plugins.entry(plugin.to_owned()).or_default())
+/// How much of something each plugin may have at once.
+pub(super) struct Shares {
+    plugins: EachPlugin<Semaphore>,
+    most: usize,
+}
+
+impl Shares {
+    pub(super) fn new(most: usize) -> Self {
+        Self { plugins: EachPlugin::default(), most }
+    }
+
+    /// Waits until the plugin has less than its share. The semaphores are never closed, so there always is a permit.
+    pub(super) async fn of(&self, plugin: &str) -> Option<OwnedSemaphorePermit> {
+        self.plugins.get(plugin, || Semaphore::new(self.most)).acquire_owned().await.ok()
     }
 }
 
