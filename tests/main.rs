@@ -29,6 +29,7 @@ mod pages_on_other_origins_may_call;
 mod passwords_reach_no_step;
 mod pipelines_run_as_configured;
 mod plugins_keep_rows;
+mod plugins_keep_the_archive_s_rules;
 mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;

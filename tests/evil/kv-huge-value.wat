@@ -1,4 +1,6 @@
 ;; Keeps one value of 32 MiB.
+;; outcome: fails answer-bytes
+;; grants: keyvalue
 ;; import wasi:keyvalue/store@0.2.0-draft;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module

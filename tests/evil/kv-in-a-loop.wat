@@ -1,4 +1,6 @@
 ;; Counts in the key-value store for ever.
+;; outcome: fails host-calls
+;; grants: keyvalue
 ;; import wasi:keyvalue/store@0.2.0-draft;
 ;; import wasi:keyvalue/atomics@0.2.0-draft;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;

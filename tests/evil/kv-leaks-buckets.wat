@@ -1,4 +1,6 @@
 ;; Opens buckets of the key-value store and never closes one.
+;; outcome: fails handles
+;; grants: keyvalue
 ;; import wasi:keyvalue/store@0.2.0-draft;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;
 (module

@@ -1,4 +1,6 @@
 ;; Asks the key-value store for 100,000 keys in one call.
+;; outcome: answers
+;; grants: keyvalue
 ;; import wasi:keyvalue/store@0.2.0-draft;
 ;; import wasi:keyvalue/batch@0.2.0-draft;
 ;; export openedx:filters/learning-course-about-page-url-requested-v1@1.0.0;

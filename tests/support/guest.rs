@@ -36,13 +36,7 @@ pub(crate) fn written(name: &str) -> Vec<u8> {
     let folders = ["tests/evil", "host/sandbox/tests/guests"];
     let paths = folders.map(|folder| PathBuf::from(ROOT).join(folder).join(name).with_extension("wat"));
     let path = paths.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().map_while(|line| line.strip_prefix(";; "));
-    let items: String =
-        lines.filter(|line| line.starts_with("import ") || line.starts_with("export ")).collect();
-    let mut resolve = contract();
-    let world = world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; {items}"));
-    encode(wat::parse_str(text).unwrap(), &resolve, world)
+    hookbox_hostile::component(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A step of [`ABOUT_INTERFACE`] that says so and then never answers.

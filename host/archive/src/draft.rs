@@ -74,6 +74,18 @@ impl Course {
         let kept = key.clone().without_branch_and_version()?.to_string();
         Some(Self { canonical: key.to_string(), kept })
     }
+
+    /// Reads a course key as it is read from a body: trimmed, neither blank nor too long, and a key.
+    ///
+    /// # Errors
+    /// The messages of the field.
+    pub fn given(text: &str) -> Result<Self, Vec<String>> {
+        match read_course_id(&Value::Text(text.into())) {
+            Given::Wrong(messages) => Err(messages),
+            Given::Right(text) => Self::read(&text).ok_or_else(|| vec![BAD_COURSE.to_owned()]),
+            Given::Absent => Err(vec![BAD_COURSE.to_owned()]),
+        }
+    }
 }
 
 impl Draft {

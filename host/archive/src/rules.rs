@@ -2,20 +2,25 @@
 
 use hookbox_store::{NewStatus, Status, Timestamp};
 
-use crate::draft::Wanted;
+use crate::draft::{Course, Wanted};
 
 /// The row that a valid body creates. `caller` owns it unless the body names another.
 /// `None` without a course, which a body of this kind always has.
 pub fn created(wanted: &Wanted, caller: i64, now: Timestamp) -> Option<NewStatus> {
     let is_archived = wanted.is_archived.unwrap_or(false);
-    Some(NewStatus {
-        course_id: wanted.course.as_ref()?.kept.clone(),
-        user: wanted.user.unwrap_or(caller),
+    Some(created_in(wanted.course.as_ref()?, wanted.user.unwrap_or(caller), is_archived, now))
+}
+
+/// A new row of this course and user.
+pub fn created_in(course: &Course, user: i64, is_archived: bool, now: Timestamp) -> NewStatus {
+    NewStatus {
+        course_id: course.kept.clone(),
+        user,
         is_archived,
         archive_date: is_archived.then_some(now),
         created_at: now,
         updated_at: now,
-    })
+    }
 }
 
 /// The row after a valid body. What the body leaves out stays, also its `user`: who wants a default puts it in.

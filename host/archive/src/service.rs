@@ -47,7 +47,7 @@ pub struct Page {
 /// The course archive, on a store.
 #[derive(Clone)]
 pub struct Archive {
-    store: Store,
+    pub(crate) store: Store,
 }
 
 impl Archive {

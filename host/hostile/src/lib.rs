@@ -57,7 +57,7 @@ pub struct Attack {
     pub sentence: String,
     /// How it must end.
     pub outcome: Outcome,
-    /// The interfaces it imports and exports, as items of a world.
+    /// The interfaces it imports and exports, as items of a world: `export openedx:filters/…;`.
     pub world: Vec<String>,
     /// The grants it needs, as an operator writes them.
     pub grants: Vec<String>,
@@ -76,7 +76,7 @@ impl Attack {
             match line.split_once(' ') {
                 Some(("outcome:", how)) => outcome = Some(how.parse()?),
                 Some(("grants:", these)) => grants.extend(these.split(' ').map(str::to_owned)),
-                Some(("import" | "export", _)) => world.push(line.trim_end_matches(';').to_owned()),
+                Some(("import" | "export", _)) => world.push(line.to_owned()),
                 _ => bail!("line {line:?} is none of `outcome:`, `grants:`, `import` and `export`"),
             }
         }
@@ -90,21 +90,31 @@ impl Attack {
     /// # Errors
     /// The text is no WebAssembly, or does not fit its world.
     pub fn component(&self) -> anyhow::Result<Vec<u8>> {
-        let mut binary = wat::parse_str(&self.text)?;
-        // A component's version field is not a module's.
-        if binary.get(4..8) != Some([1, 0, 0, 0].as_slice()) {
-            return Ok(binary);
-        }
-        let mut resolve = packages()?;
-        let items: String = self.world.iter().map(|item| format!("{item}; ")).collect();
-        let world =
-            format!("package test:guest; world guest {{ include hookbox:plugin/plugin@1.0.0; {items} }}");
-        let package = resolve.push_str("world.wit", &world)?;
-        let world = resolve.select_world(&[package], None)?;
-        embed_component_metadata(&mut binary, &resolve, world, StringEncoding::UTF8)?;
-        // What the contract's own validator would refuse is the host's to find.
-        ComponentEncoder::default().validate(false).module(&binary)?.encode()
+        component(&self.text)
     }
+}
+
+/// The component of a text whose first lines `;; import …;` and `;; export …;` are its world. What every plugin may import
+/// needs no line.
+///
+/// # Errors
+/// The text is no WebAssembly, or does not fit its world.
+pub fn component(text: &str) -> anyhow::Result<Vec<u8>> {
+    let mut binary = wat::parse_str(text)?;
+    // A component's version field is not a module's.
+    if binary.get(4..8) != Some([1, 0, 0, 0].as_slice()) {
+        return Ok(binary);
+    }
+    let lines = text.lines().map_while(|line| line.strip_prefix(";; "));
+    let items: String =
+        lines.filter(|line| line.starts_with("import ") || line.starts_with("export ")).collect();
+    let world = format!("package test:guest; world guest {{ include hookbox:plugin/plugin@1.0.0; {items} }}");
+    let mut resolve = packages()?;
+    let package = resolve.push_str("world.wit", &world)?;
+    let world = resolve.select_world(&[package], None)?;
+    embed_component_metadata(&mut binary, &resolve, world, StringEncoding::UTF8)?;
+    // What no validator lets through is the host's to find.
+    ComponentEncoder::default().validate(false).module(&binary)?.encode()
 }
 
 /// All attacks, by name.
@@ -127,8 +137,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The contract's packages, and the parts of WASI that attacks use.
-fn packages() -> anyhow::Result<Resolve> {
+/// The contract's packages, and the parts of WASI that attacks use: what links by structure needs no more.
+///
+/// # Errors
+/// A folder of `wit/` that cannot be read.
+pub fn packages() -> anyhow::Result<Resolve> {
     let mut resolve = Resolve::default();
     for folder in [
         "deps/wasi-config",

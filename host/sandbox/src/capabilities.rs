@@ -17,7 +17,7 @@ use crate::grants::{Capability, Grants};
 use crate::state::CallState;
 
 pub use context::CallContext;
-pub use course_archive::CourseArchive;
+pub use course_archive::{ArchiveFault, ArchiveQuery, ArchiveStatus, CourseArchive};
 pub use key_value::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota};
 pub use services::Services;
 pub use settings::Settings;

@@ -24,7 +24,8 @@ mod state;
 pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
 pub use capabilities::{
-    CallContext, CourseArchive, KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota, Services, Settings,
+    ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, KeyValue, KeyValueBucket,
+    KeyValueFault, KeyValueQuota, Services, Settings,
 };
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};

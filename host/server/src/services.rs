@@ -1,13 +1,21 @@
 //! What plugins' capabilities work on: the host's own store and archive.
 
+mod course_archive;
 mod key_value;
 
 use std::sync::Arc;
 
+use hookbox_archive::Archive;
 use hookbox_sandbox::Services;
 use hookbox_store::Store;
 
+use course_archive::HostArchive;
+use key_value::PluginRows;
+
 /// The services of a host that keeps its rows in this store.
 pub fn services(store: &Store) -> Services {
-    Services { key_value: Some(Arc::new(key_value::PluginRows::new(store.clone()))), ..Services::default() }
+    Services {
+        course_archive: Some(Arc::new(HostArchive::new(Archive::new(store.clone())))),
+        key_value: Some(Arc::new(PluginRows::new(store.clone()))),
+    }
 }

@@ -21,6 +21,8 @@ pub(crate) const AUTHENTICATIONS: &str = "hookbox_authentications_total";
 pub(crate) const ARCHIVE_REQUESTS: &str = "hookbox_archive_requests_total";
 /// How long they took, by resource and method.
 pub(crate) const ARCHIVE_SECONDS: &str = "hookbox_archive_request_seconds";
+/// What plugins wrote to the archive, by plugin and what: archive, unarchive, set-last-synced.
+pub(crate) const ARCHIVE_PLUGIN_WRITES: &str = "hookbox_archive_plugin_writes_total";
 
 /// The process's recorder, made at the first call.
 pub(crate) fn recorder() -> PrometheusHandle {
@@ -64,6 +66,10 @@ fn install() -> PrometheusHandle {
     metrics::describe_histogram!(
         ARCHIVE_SECONDS,
         "Wall-clock seconds of requests to the archive API, by resource and method."
+    );
+    metrics::describe_counter!(
+        ARCHIVE_PLUGIN_WRITES,
+        "Writes of plugins to the course archive, by plugin and what: archive, unarchive, set-last-synced."
     );
     metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202.");
     metrics::describe_gauge!(

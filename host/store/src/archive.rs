@@ -6,6 +6,7 @@ mod part;
 mod seek;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use rusqlite::{Row, params};
 
@@ -64,6 +65,15 @@ pub struct Filter {
     pub user: Option<i64>,
     /// Only those that are archived, or are not.
     pub is_archived: Option<bool>,
+}
+
+/// What [`Writes::set_last_synced`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Synced {
+    /// How many statuses it changed.
+    pub rows: u64,
+    /// The user to go on after; `None` when the course has no more.
+    pub next: Option<i64>,
 }
 
 /// What statuses can be ordered by.
@@ -191,17 +201,34 @@ impl Writes<'_> {
         Ok(self.execute("DELETE FROM archive_status WHERE id = ?1", [id])? > 0)
     }
 
-    /// Notes that a course's data came from the platform, in every status of the course; how many there are. Their
-    /// `updated_at` stays: nobody wrote them.
+    /// Notes that a course's data came from the platform, in at most `most` statuses of the course: those of the users that
+    /// come next after `after`, by id. Their `updated_at` stays: nobody wrote them. Costs what it changes, however many
+    /// statuses the course has.
     ///
     /// # Errors
     /// The database could not be written.
-    pub fn set_last_synced(&self, course_id: &str, time: Timestamp) -> Result<u64, StoreError> {
-        let changed = self.execute(
-            "UPDATE archive_status SET last_synced = ?2 WHERE course_id = ?1",
-            params![course_id, time],
+    pub fn set_last_synced(
+        &self,
+        course_id: &str,
+        time: Timestamp,
+        after: Option<i64>,
+        most: u32,
+    ) -> Result<Synced, StoreError> {
+        let after = after.unwrap_or(i64::MIN);
+        let (found, last) = self
+            .first(
+                "SELECT count(*), max(user_id) FROM (SELECT user_id FROM archive_status
+                 WHERE course_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3)",
+                params![course_id, after, most],
+                |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<i64>>(1)?)),
+            )?
+            .unwrap_or_default();
+        let Some(last) = last else { return Ok(Synced { rows: 0, next: None }) };
+        let rows = self.execute(
+            "UPDATE archive_status SET last_synced = ?4 WHERE course_id = ?1 AND user_id > ?2 AND user_id <= ?3",
+            params![course_id, after, last, time],
         )?;
-        Ok(changed as u64)
+        Ok(Synced { rows: rows as u64, next: (found == most).then_some(last) })
     }
 }
 

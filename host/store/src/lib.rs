@@ -24,7 +24,7 @@ mod time;
 mod users;
 mod writer;
 
-pub use archive::{Column, Filter, NewStatus, Order, Status};
+pub use archive::{Column, Filter, NewStatus, Order, Status, Synced};
 pub use error::{OpenError, StoreError};
 pub use job::{Reads, Writes};
 pub use key_value::{KeyProblem, KeyValueError, Quota, QuotaLimit, Usage};

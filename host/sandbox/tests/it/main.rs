@@ -11,6 +11,7 @@ mod every_hook_of_the_catalogue_can_be_called;
 mod good_plugins_answer;
 mod older_and_newer_plugins_work;
 mod plugins_keep_rows_of_their_own;
+mod plugins_use_the_course_archive;
 mod support;
 mod what_does_not_fit_is_refused;
 mod what_is_busy_makes_others_wait_their_turn;

@@ -22,38 +22,6 @@ pub(crate) const CONTEXT: &str = "org.openedx.learning.support.contact.context.r
 /// Far more than any call here may take. Nothing is timed tighter than this.
 pub(crate) const AGES: Duration = Duration::from_secs(20);
 
-/// The small part of WASI that guests here use, written down again: what links by structure needs no more.
-const WASI: &str = "
-    package wasi:io@0.2.0 {
-        interface error { resource error; }
-        interface poll { resource pollable { block: func(); } }
-        interface streams {
-            use error.{error};
-            variant stream-error { last-operation-failed(error), closed }
-            resource output-stream {
-                blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
-            }
-        }
-    }
-    package wasi:clocks@0.2.0 {
-        interface monotonic-clock {
-            use wasi:io/poll@0.2.0.{pollable};
-            now: func() -> u64;
-            subscribe-duration: func(when: u64) -> pollable;
-        }
-    }
-    package wasi:random@0.2.0 {
-        interface random { get-random-bytes: func(len: u64) -> list<u8>; }
-    }
-    package wasi:cli@0.2.0 {
-        interface exit { exit: func(status: result); }
-        interface stderr {
-            use wasi:io/streams@0.2.0.{output-stream};
-            get-stderr: func() -> output-stream;
-        }
-    }
-";
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -66,21 +34,9 @@ pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The packages of `wit/`.
+/// The packages of `wit/`, and the parts of WASI that guests here use.
 pub(crate) fn packages() -> Resolve {
-    let mut resolve = Resolve::default();
-    for folder in [
-        "deps/wasi-config",
-        "deps/wasi-logging",
-        "deps/wasi-keyvalue",
-        "hookbox",
-        "openedx-filters",
-        "openedx-events",
-    ] {
-        resolve.push_dir(root().join("wit").join(folder)).unwrap();
-    }
-    resolve.push_str("wasi.wit", &format!("package test:wasi;{WASI}")).unwrap();
-    resolve
+    hookbox_hostile::packages().unwrap()
 }
 
 /// A component of the core module in `tests/evil/` or in `host/sandbox/tests/guests/`. Lines such as `;; export …;` at
@@ -89,13 +45,7 @@ pub(crate) fn written(name: &str) -> Vec<u8> {
     let folders = [root().join("tests/evil"), root().join("host/sandbox/tests/guests")];
     let path = folders.map(|folder| folder.join(name).with_extension("wat"));
     let path = path.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
-    let text = std::fs::read_to_string(path).unwrap();
-    let world: String = text
-        .lines()
-        .map_while(|line| line.strip_prefix(";; "))
-        .filter(|line| line.starts_with("import ") || line.starts_with("export "))
-        .collect();
-    component(packages(), &format!("include hookbox:plugin/plugin@1.0.0; {world}"), &text)
+    hookbox_hostile::component(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A component of a core module in text form, with this world.

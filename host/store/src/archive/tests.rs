@@ -101,6 +101,38 @@ fn a_place_in_a_list_is_sought_not_scanned() {
     }
 }
 
+#[test]
+fn a_walk_by_id_reads_ids_from_an_index() {
+    let connection = database();
+    let of = |course: Option<&str>, user, is_archived| {
+        part(&Filter { course_id: course.map(str::to_owned), user, is_archived, ..Filter::default() })
+    };
+    for (part, plan) in [
+        (of(None, None, None), "SEARCH archive_status USING INTEGER PRIMARY KEY (rowid>?)"),
+        (
+            of(None, None, Some(true)),
+            "SEARCH archive_status USING COVERING INDEX archive_status_archived (is_archived=? AND rowid>?)",
+        ),
+        (
+            of(Some("c"), None, Some(true)),
+            "SEARCH archive_status USING COVERING INDEX archive_status_course (course_id=?); USE TEMP B-TREE FOR ORDER BY",
+        ),
+        (
+            of(None, Some(1), Some(true)),
+            "SEARCH archive_status USING COVERING INDEX archive_status_user (user_id=?); USE TEMP B-TREE FOR ORDER BY",
+        ),
+        (
+            of(Some("c"), Some(1), None),
+            "SEARCH archive_status USING COVERING INDEX archive_status_course (course_id=? AND user_id=? AND rowid>?)",
+        ),
+    ] {
+        let (sql, values) = part.ids_after(7);
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let lines = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        assert_eq!(lines.map(Result::unwrap).collect::<Vec<_>>().join("; "), plan);
+    }
+}
+
 /// Many users, each with a few rows, in the order of time.
 fn fill(writes: &Writes<'_>, rows: i64) {
     for number in 0..rows {

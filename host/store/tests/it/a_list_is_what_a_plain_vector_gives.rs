@@ -200,7 +200,17 @@ fn apply(writes: &Writes<'_>, model: &mut Model, change: &Change) -> Result<(), 
         Change::Sync(course, time) => {
             let rows = model.rows.iter_mut().filter(|row| row.course_id.eq_ignore_ascii_case(course));
             let synced = rows.map(|row| row.last_synced = Some(*time)).count() as u64;
-            prop_assert_eq!(writes.set_last_synced(course, *time), Ok(synced));
+            let (mut rows, mut after) = (0, None);
+            loop {
+                let part = writes.set_last_synced(course, *time, after, 2).unwrap();
+                prop_assert!(part.rows <= 2);
+                rows += part.rows;
+                after = part.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(rows, synced);
         }
         Change::Update { .. } | Change::Delete(_) => {}
     }
@@ -214,6 +224,11 @@ fn compare_list(reads: &Reads<'_>, model: &Model, list: &List) -> Result<(), Tes
     let offset = offset.index(expected.len() + 3);
     let expected: Vec<_> = expected.into_iter().skip(offset).take(*limit as usize).cloned().collect();
     prop_assert_eq!(reads.statuses(filter, order, offset as u64, *limit), Ok(expected));
+    let expected = model.list(filter, &[]);
+    let after = expected.get(offset).map_or(0, |row| row.id - 1);
+    let expected: Vec<_> =
+        expected.into_iter().filter(|row| row.id > after).take(*limit as usize).cloned().collect();
+    prop_assert_eq!(reads.statuses_after(filter, after, *limit as usize), Ok(expected));
     Ok(())
 }
 

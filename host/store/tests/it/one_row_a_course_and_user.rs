@@ -1,6 +1,6 @@
 //! The rules that the schema keeps, whoever comes first.
 
-use hookbox_store::{Filter, StoreError, Timestamp};
+use hookbox_store::{Filter, StoreError, Synced, Timestamp};
 
 use crate::support::{Place, anyone, assert_sound, new_status, new_user};
 
@@ -132,7 +132,14 @@ async fn a_sync_moves_nothing_but_its_own_time() {
         })
         .await;
     let time = Timestamp::now();
-    assert_eq!(place.write(move |writes| writes.set_last_synced("c_1", time)).await, 2);
+    let sync =
+        async |after, most| place.write(move |writes| writes.set_last_synced("c_1", time, after, most)).await;
+    assert_eq!(sync(None, 10).await, Synced { rows: 2, next: None });
     let after = place.read(move |reads| reads.status(before.id, &anyone())).await;
     assert_eq!(after, Some(hookbox_store::Status { last_synced: Some(time), ..before }));
+    // In parts: each user once, and a last part that may be empty.
+    assert_eq!(sync(None, 1).await, Synced { rows: 1, next: Some(ada) });
+    assert_eq!(sync(Some(ada), 1).await, Synced { rows: 1, next: Some(bob) });
+    assert_eq!(sync(Some(bob), 1).await, Synced { rows: 0, next: None });
+    assert_eq!(sync(None, 0).await, Synced { rows: 0, next: None });
 }

@@ -1,0 +1,92 @@
+;; Uses the course archive for the user and course of an enrollment, as the mode's first letter says: `a` archives, `u`
+;; unarchives, `r` reads, `d` reads the archive's date, `y` reads when it was synced, `l` counts the course's statuses in a
+;; list, `s` syncs it at the time that the rest of the mode is. Puts what it learned into the mode; raises what the archive
+;; refuses.
+;; import hookbox:plugin/course-archive@1.0.0;
+;; import hookbox:plugin/course-archive-updates@1.0.0;
+;; export openedx:filters/learning-course-enrollment-started-v1@1.0.0;
+(module
+  (import "hookbox:plugin/course-archive@1.0.0" "get-status" (func $get (param i32 i32 i64 i32)))
+  (import "hookbox:plugin/course-archive@1.0.0" "list-statuses"
+    (func $list (param i32 i32 i32 i32 i64 i32 i32 i32 i64 i32 i32)))
+  (import "hookbox:plugin/course-archive-updates@1.0.0" "set-archived" (func $set (param i32 i32 i64 i32 i32)))
+  (import "hookbox:plugin/course-archive-updates@1.0.0" "set-last-synced" (func $sync (param i32 i32 i32 i32 i32)))
+  (memory (export "memory") 4)
+  (data (i32.const 16) "none")
+  (data (i32.const 32) "archived")
+  (data (i32.const 48) "open")
+  (global $free (mut i32) (i32.const 65536))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  ;; The mode that the answer at 1024 proceeds with.
+  (func $say (param $text i32) (param $size i32)
+    (i32.store8 (i32.const 1100) (i32.const 1))
+    (i32.store (i32.const 1104) (local.get $text))
+    (i32.store (i32.const 1108) (local.get $size)))
+  ;; The answer raises an archive-error's text.
+  (func $raise (param $error i32)
+    (i32.store8 (i32.const 1024) (i32.const 1))
+    (i32.store (i32.const 1036) (i32.load offset=4 (local.get $error)))
+    (i32.store (i32.const 1040) (i32.load offset=8 (local.get $error))))
+  (func $say-archived (param $status i32)
+    (if (i32.load8_u offset=24 (local.get $status))
+      (then (call $say (i32.const 32) (i32.const 8)))
+      (else (call $say (i32.const 48) (i32.const 4)))))
+  (func $say-optional (param $text i32)
+    (if (i32.load8_u (local.get $text))
+      (then (call $say (i32.load offset=4 (local.get $text)) (i32.load offset=8 (local.get $text))))
+      (else (call $say (i32.const 16) (i32.const 4)))))
+  (func $say-number (param $number i32)
+    (local $at i32)
+    (local.set $at (i32.const 512))
+    (loop $digit
+      (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+      (i32.store8 (local.get $at) (i32.add (i32.const 48) (i32.rem_u (local.get $number) (i32.const 10))))
+      (local.set $number (i32.div_u (local.get $number) (i32.const 10)))
+      (br_if $digit (local.get $number)))
+    (call $say (local.get $at) (i32.sub (i32.const 512) (local.get $at))))
+  (func $is (param $mode i32) (param $letter i32) (result i32)
+    (i32.eq (i32.load8_u (local.get $mode)) (local.get $letter)))
+  (func $change (param $course i32) (param $size i32) (param $user i64) (param $archived i32)
+    (call $set (local.get $course) (local.get $size) (local.get $user) (local.get $archived) (i32.const 2048))
+    (if (i32.load8_u (i32.const 2048))
+      (then (call $raise (i32.const 2056)))
+      (else (call $say-archived (i32.const 2056)))))
+  (func $run-filter (export "openedx:filters/learning-course-enrollment-started-v1@1.0.0#run-filter")
+    (param $has-id i32) (param $user i64) (param i32 i32 i32 i32 i32 i32 i32)
+    (param $course i32) (param $size i32) (param $mode i32) (param $mode-size i32) (result i32)
+    (if (call $is (local.get $mode) (i32.const 0x61))
+      (then (call $change (local.get $course) (local.get $size) (local.get $user) (i32.const 1))))
+    (if (call $is (local.get $mode) (i32.const 0x75))
+      (then (call $change (local.get $course) (local.get $size) (local.get $user) (i32.const 0))))
+    (if (call $is (local.get $mode) (i32.const 0x73))
+      (then
+        (call $sync (local.get $course) (local.get $size)
+          (i32.add (local.get $mode) (i32.const 1)) (i32.sub (local.get $mode-size) (i32.const 1)) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048))
+          (then (call $raise (i32.const 2056)))
+          (else (call $say-number (i32.load (i32.const 2056)))))))
+    (if (call $is (local.get $mode) (i32.const 0x6c))
+      (then
+        (call $list (i32.const 1) (local.get $course) (local.get $size) (i32.const 0) (i64.const 0)
+          (i32.const 0) (i32.const 0) (i32.const 0) (i64.const 0) (i32.const 1000) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048))
+          (then (call $raise (i32.const 2052)))
+          (else (call $say-number (i32.load (i32.const 2056)))))))
+    (if (i32.or (call $is (local.get $mode) (i32.const 0x72))
+          (i32.or (call $is (local.get $mode) (i32.const 0x64)) (call $is (local.get $mode) (i32.const 0x79))))
+      (then
+        (call $get (local.get $course) (local.get $size) (local.get $user) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048))
+          (then (call $raise (i32.const 2056)))
+          (else
+            (if (i32.eqz (i32.load8_u (i32.const 2056)))
+              (then (call $say (i32.const 16) (i32.const 4)))
+              (else
+                (if (call $is (local.get $mode) (i32.const 0x72)) (then (call $say-archived (i32.const 2064))))
+                (if (call $is (local.get $mode) (i32.const 0x64)) (then (call $say-optional (i32.const 2092))))
+                (if (call $is (local.get $mode) (i32.const 0x79)) (then (call $say-optional (i32.const 2104))))))))))
+    (i32.const 1024)))
