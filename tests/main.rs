@@ -26,6 +26,7 @@ mod operators_see_what_is_live;
 mod pages_on_other_origins_may_call;
 mod passwords_reach_no_step;
 mod pipelines_run_as_configured;
+mod plugins_send_requests_where_they_are_granted;
 mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;

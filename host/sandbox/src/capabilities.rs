@@ -18,6 +18,7 @@ use crate::state::CallState;
 
 pub use context::CallContext;
 pub use course_archive::CourseArchive;
+pub use http::{Resolver, Resolving};
 pub use key_value::KeyValue;
 pub use services::Services;
 pub use settings::Settings;

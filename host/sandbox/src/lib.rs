@@ -23,7 +23,7 @@ mod state;
 
 pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
-pub use capabilities::{CallContext, CourseArchive, KeyValue, Services, Settings};
+pub use capabilities::{CallContext, CourseArchive, KeyValue, Resolver, Resolving, Services, Settings};
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};

@@ -44,6 +44,10 @@ fn install() -> PrometheusHandle {
     );
     metrics::describe_counter!("hookbox_limit_hits_total", "Limits that bound, by plugin and limit.");
     metrics::describe_counter!(
+        "hookbox_http_requests_total",
+        "Requests that plugins wanted to send, by plugin and result."
+    );
+    metrics::describe_counter!(
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
     );

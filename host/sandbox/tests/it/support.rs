@@ -22,26 +22,20 @@ pub(crate) const CONTEXT: &str = "org.openedx.learning.support.contact.context.r
 /// Far more than any call here may take. Nothing is timed tighter than this.
 pub(crate) const AGES: Duration = Duration::from_secs(20);
 
-/// The small part of WASI that guests here use, written down again: what links by structure needs no more.
+/// The packages of `wit/` that guests here are built against, each after those it uses.
+const FOLDERS: [&str; 8] = [
+    "deps/wasi-io",
+    "deps/wasi-clocks",
+    "deps/wasi-config",
+    "deps/wasi-http",
+    "deps/wasi-logging",
+    "hookbox",
+    "openedx-filters",
+    "openedx-events",
+];
+
+/// The small part of the rest of WASI that guests here use, written down again: what links by structure needs no more.
 const WASI: &str = "
-    package wasi:io@0.2.0 {
-        interface error { resource error; }
-        interface poll { resource pollable { block: func(); } }
-        interface streams {
-            use error.{error};
-            variant stream-error { last-operation-failed(error), closed }
-            resource output-stream {
-                blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>;
-            }
-        }
-    }
-    package wasi:clocks@0.2.0 {
-        interface monotonic-clock {
-            use wasi:io/poll@0.2.0.{pollable};
-            now: func() -> u64;
-            subscribe-duration: func(when: u64) -> pollable;
-        }
-    }
     package wasi:random@0.2.0 {
         interface random { get-random-bytes: func(len: u64) -> list<u8>; }
     }
@@ -69,7 +63,7 @@ pub(crate) fn prebuilt(name: &str) -> Vec<u8> {
 /// The packages of `wit/`.
 pub(crate) fn packages() -> Resolve {
     let mut resolve = Resolve::default();
-    for folder in ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"] {
+    for folder in FOLDERS {
         resolve.push_dir(root().join("wit").join(folder)).unwrap();
     }
     resolve.push_str("wasi.wit", &format!("package test:wasi;{WASI}")).unwrap();
