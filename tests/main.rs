@@ -30,6 +30,7 @@ mod passwords_reach_no_step;
 mod pipelines_run_as_configured;
 mod plugins_keep_rows;
 mod plugins_keep_the_archive_s_rules;
+mod plugins_send_requests_where_they_are_granted;
 mod samples_work_out_of_the_box;
 mod stopping_drops_nothing;
 mod support;

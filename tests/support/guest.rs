@@ -8,8 +8,11 @@ use wit_parser::{Resolve, WorldId};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The contract's packages, each after those it uses.
-pub(crate) const WIT_FOLDERS: [&str; 6] = [
+pub(crate) const WIT_FOLDERS: [&str; 9] = [
+    "deps/wasi-io",
+    "deps/wasi-clocks",
     "deps/wasi-config",
+    "deps/wasi-http",
     "deps/wasi-logging",
     "deps/wasi-keyvalue",
     "hookbox",
@@ -182,6 +185,20 @@ pub(crate) fn component(interface: &str, functions: &str) -> Vec<u8> {
     let world =
         world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; export {interface};"));
     encode(module, &resolve, world)
+}
+
+/// The filter of `tests/evil/` that sends the request its url describes, and answers with what came of it.
+pub(crate) fn sending_filter() -> Vec<u8> {
+    let text =
+        std::fs::read_to_string(PathBuf::from(ROOT).join("tests/evil/sends-as-told.wat")).unwrap();
+    let items: String = text
+        .lines()
+        .map_while(|line| line.strip_prefix(";; "))
+        .filter(|line| line.starts_with("import ") || line.starts_with("export "))
+        .collect();
+    let mut resolve = contract();
+    let world = world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; {items}"));
+    encode(wat::parse_str(text).unwrap(), &resolve, world)
 }
 
 /// A component of a world of one's own over these packages instead of the contract's. `module` is what stands in its

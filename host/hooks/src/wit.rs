@@ -42,7 +42,10 @@ pub fn generate(catalogue: &Catalogue) -> Vec<WitFile> {
 pub fn handwritten() -> Vec<WitFile> {
     let file = |path: &str, text: &str| WitFile { path: path.into(), text: text.into() };
     vec![
+        file("deps/wasi-clocks/clocks.wit", include_str!("../../../wit/deps/wasi-clocks/clocks.wit")),
         file("deps/wasi-config/store.wit", include_str!("../../../wit/deps/wasi-config/store.wit")),
+        file("deps/wasi-http/http.wit", include_str!("../../../wit/deps/wasi-http/http.wit")),
+        file("deps/wasi-io/io.wit", include_str!("../../../wit/deps/wasi-io/io.wit")),
         file("deps/wasi-keyvalue/keyvalue.wit", include_str!("../../../wit/deps/wasi-keyvalue/keyvalue.wit")),
         file("deps/wasi-logging/logging.wit", include_str!("../../../wit/deps/wasi-logging/logging.wit")),
         file("hookbox/context.wit", include_str!("../../../wit/hookbox/context.wit")),

@@ -133,6 +133,19 @@ pub fn attacks() -> anyhow::Result<Vec<Attack>> {
     Ok(attacks)
 }
 
+/// The packages of `wit/`, each after those it uses.
+const FOLDERS: [&str; 9] = [
+    "deps/wasi-io",
+    "deps/wasi-clocks",
+    "deps/wasi-config",
+    "deps/wasi-http",
+    "deps/wasi-keyvalue",
+    "deps/wasi-logging",
+    "hookbox",
+    "openedx-filters",
+    "openedx-events",
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -143,14 +156,7 @@ fn root() -> PathBuf {
 /// A folder of `wit/` that cannot be read.
 pub fn packages() -> anyhow::Result<Resolve> {
     let mut resolve = Resolve::default();
-    for folder in [
-        "deps/wasi-config",
-        "deps/wasi-keyvalue",
-        "deps/wasi-logging",
-        "hookbox",
-        "openedx-filters",
-        "openedx-events",
-    ] {
+    for folder in FOLDERS {
         resolve.push_dir(root().join("wit").join(folder))?;
     }
     resolve.push_str("wasi.wit", include_str!("wasi.wit"))?;

@@ -18,6 +18,7 @@ use crate::state::CallState;
 
 pub use context::CallContext;
 pub use course_archive::{ArchiveFault, ArchiveQuery, ArchiveStatus, CourseArchive};
+pub use http::{Resolver, Resolving};
 pub use key_value::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota};
 pub use services::Services;
 pub use settings::Settings;

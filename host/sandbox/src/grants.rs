@@ -57,7 +57,7 @@ const SPELLINGS: &str = "archive:read, archive:write, keyvalue, clock:fine, or h
 
 impl Origin {
     /// Reads `scheme://host[:port]`.
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let (secure, rest) = match text.split_once("://") {
             Some(("https", rest)) => (true, rest),
             Some(("http", rest)) => (false, rest),

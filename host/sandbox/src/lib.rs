@@ -25,7 +25,7 @@ pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
 pub use capabilities::{
     ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, KeyValue, KeyValueBucket,
-    KeyValueFault, KeyValueQuota, Services, Settings,
+    KeyValueFault, KeyValueQuota, Resolver, Resolving, Services, Settings,
 };
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};

@@ -13,6 +13,7 @@ use wasmtime::component::{Component, InstancePre};
 
 use crate::admission::{self, Contract, Function, Granting, Report};
 use crate::cache::CompileCache;
+use crate::capabilities::http::Outgoing;
 use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::engine::{self, Allocation, PoolUse, Ticker};
 use crate::failure::CallFailure;
@@ -154,6 +155,9 @@ impl Sandbox {
 
     /// Makes a plugin of an admitted component.
     pub fn plugin(&self, admitted: &Admitted, options: PluginOptions) -> Plugin {
+        let (grants, services) = (admitted.grants.clone(), self.shared.services.clone());
+        let name: Arc<str> = options.name.into();
+        let http = Outgoing::configure(&name, &options.limits, &grants, &services);
         Plugin {
             id: self.shared.next_plugin.fetch_add(1, Ordering::Relaxed),
             shared: Arc::clone(&self.shared),
@@ -161,12 +165,13 @@ impl Sandbox {
             turns: Semaphore::new(options.limits.concurrent_calls),
             queued: AtomicUsize::new(0),
             owner: Arc::new(Owner {
-                name: options.name.into(),
+                name,
                 log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
                 settings: options.settings,
                 limits: options.limits,
-                grants: admitted.grants.clone(),
-                services: self.shared.services.clone(),
+                grants,
+                services,
+                http: Arc::new(http),
             }),
             isolation: options.isolation,
         }

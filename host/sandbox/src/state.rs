@@ -7,6 +7,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::capabilities::http::{CallHttp, Outgoing};
 use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
@@ -20,6 +21,7 @@ pub(crate) struct Owner {
     pub(crate) grants: Grants,
     pub(crate) services: Services,
     pub(crate) log_rate: Arc<LogRate>,
+    pub(crate) http: Arc<Outgoing>,
 }
 
 /// The data of a store: one a call, or one for several calls in a row when instances are reused.
@@ -38,6 +40,8 @@ pub(crate) struct CallState {
     pub(crate) table: ResourceTable,
     /// Made when a guest first touches WASI: most Rust guests never do.
     wasi: Option<WasiCtx>,
+    /// Made when a guest first touches `wasi:http`.
+    pub(crate) http: Option<CallHttp>,
 }
 
 impl CallState {
@@ -56,6 +60,7 @@ impl CallState {
             refused: None,
             table,
             wasi: None,
+            http: None,
         }
     }
 
@@ -66,6 +71,7 @@ impl CallState {
         self.host_calls = 0;
         self.random_bytes = 0;
         self.refused = None;
+        self.http = None;
         // The guest may hold streams of an earlier call: they write to this same log.
         self.log.begin(self.owner.limits.log_bytes);
     }

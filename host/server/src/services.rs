@@ -17,5 +17,6 @@ pub fn services(store: &Store) -> Services {
     Services {
         course_archive: Some(Arc::new(HostArchive::new(Archive::new(store.clone())))),
         key_value: Some(Arc::new(PluginRows::new(store.clone()))),
+        resolver: None,
     }
 }

@@ -51,6 +51,10 @@ fn install() -> PrometheusHandle {
     );
     metrics::describe_gauge!("hookbox_plugin_quarantined", "Whether a live plugin is put aside: 1 or 0.");
     metrics::describe_counter!(
+        "hookbox_http_requests_total",
+        "Requests that plugins wanted to send, by plugin and result."
+    );
+    metrics::describe_counter!(
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
     );

@@ -34,8 +34,11 @@ fn the_checked_in_packages_are_what_the_generator_prints() {
 #[test]
 fn every_package_parses_and_holds_one_interface_a_hook() {
     let mut resolve = Resolve::default();
-    for folder in ["deps/wasi-config", "deps/wasi-logging", "hookbox", "openedx-filters", "openedx-events"] {
-        let pushed = resolve.push_dir(wit_folder().join(folder));
+    let wasi = ["wasi-io", "wasi-clocks", "wasi-config", "wasi-http", "wasi-logging"];
+    let folders = wasi.map(|folder| format!("deps/{folder}"));
+    let ours = ["hookbox", "openedx-filters", "openedx-events"].map(str::to_owned);
+    for folder in folders.into_iter().chain(ours) {
+        let pushed = resolve.push_dir(wit_folder().join(&folder));
         pushed.unwrap_or_else(|error| panic!("wit/{folder}: {error:?}"));
     }
     let interfaces: BTreeSet<String> =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CourseArchive, KeyValue};
+use super::{CourseArchive, KeyValue, Resolver};
 
 /// What capabilities work on. A guest that reaches for one that is not there is told that it is unavailable.
 #[derive(Clone, Default)]
@@ -11,6 +11,8 @@ pub struct Services {
     pub course_archive: Option<Arc<dyn CourseArchive>>,
     /// Rows of the plugins' own.
     pub key_value: Option<Arc<dyn KeyValue>>,
+    /// Who says which addresses a name in a plugin's request has; `None` for the system.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 impl std::fmt::Debug for Services {
@@ -18,6 +20,7 @@ impl std::fmt::Debug for Services {
         f.debug_struct("Services")
             .field("course_archive", &self.course_archive.is_some())
             .field("key_value", &self.key_value.is_some())
+            .field("resolver", &self.resolver.is_some())
             .finish()
     }
 }
