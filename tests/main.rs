@@ -20,6 +20,7 @@ mod commands_keep_the_database;
 mod compiled_components_are_kept;
 mod configuration_comes_in_layers;
 mod events_reach_their_receivers;
+mod every_attack_of_the_kit_ends_as_it_must;
 mod instances_are_kept_apart;
 mod limits_of_the_archive_api;
 mod metrics_tell_what_plugins_cost;

@@ -189,8 +189,7 @@ pub(crate) fn component(interface: &str, functions: &str) -> Vec<u8> {
 
 /// The filter of `tests/evil/` that sends the request its url describes, and answers with what came of it.
 pub(crate) fn sending_filter() -> Vec<u8> {
-    let text =
-        std::fs::read_to_string(PathBuf::from(ROOT).join("tests/evil/sends-as-told.wat")).unwrap();
+    let text = std::fs::read_to_string(PathBuf::from(ROOT).join("tests/evil/sends-as-told.wat")).unwrap();
     let items: String = text
         .lines()
         .map_while(|line| line.strip_prefix(";; "))

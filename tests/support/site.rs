@@ -251,6 +251,18 @@ impl Server {
         Self { process, url, output, log, site, operator: OnceLock::new() }
     }
 
+    /// The server's process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Bytes of the server's memory that are resident.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> &str {
         &self.url
