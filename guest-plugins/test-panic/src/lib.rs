@@ -46,6 +46,12 @@ fn end_as_asked(url: &str) -> Result<Outcome, Failure> {
         let bytes = url.as_bytes();
         return Err(Failure::Error(format!("there is a byte {} after the end", bytes[bytes.len()])));
     }
+    if url.contains("loop") {
+        never_end(url);
+    }
+    if url.contains("memory") {
+        take_all_memory(url);
+    }
     if url.contains("error") {
         return Err(Failure::Error("asked to fail".to_owned()));
     }
@@ -53,6 +59,22 @@ fn end_as_asked(url: &str) -> Result<Outcome, Failure> {
         return Ok(Outcome::Halt);
     }
     Ok(Outcome::Proceed(Changes { url: None, org: None }))
+}
+
+#[inline(never)]
+fn never_end(url: &str) {
+    let mut turns = url.len();
+    while std::hint::black_box(turns) > 0 {
+        turns = turns.wrapping_add(1) | 1;
+    }
+}
+
+#[inline(never)]
+fn take_all_memory(url: &str) {
+    let mut taken = vec![url.as_bytes().to_vec()];
+    while !std::hint::black_box(&taken).is_empty() {
+        taken.push(vec![1; 1 << 20]);
+    }
 }
 
 fn report_panics() {

@@ -62,6 +62,45 @@ pub enum CallFailure {
 }
 
 impl CallFailure {
+    /// The guest's call stack when it ended, innermost first, where there is one.
+    pub fn backtrace(&self) -> &[String] {
+        match self {
+            Self::Trap { backtrace, .. } => backtrace,
+            Self::Limit(report) => &report.backtrace,
+            _ => &[],
+        }
+    }
+
+    /// What an author reads when their plugin died: a name and a text a line.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![("kind", self.code().to_owned())];
+        let mut add = |name, text: &Option<String>| lines.extend(text.clone().map(|text| (name, text)));
+        match self {
+            Self::Trap { reason, function, location, message, .. } => {
+                add("reason", &Some(reason.clone()));
+                add("function", function);
+                add("at", location);
+                add("said", message);
+            }
+            Self::Limit(report) => {
+                add("allowed", &Some(format!("{} {}", report.allowed, report.unit)));
+                add("used", &report.used.map(|used| format!("{used} {}", report.unit)));
+                add("raised by", &report.setting);
+                add("function", &report.function);
+                add("at", &report.location);
+                add("said", &report.message);
+            }
+            Self::Argument(mismatch) | Self::Answer(mismatch) => {
+                add("place", &Some(mismatch.path.clone()));
+                add("expected", &Some(mismatch.expected.clone()));
+                add("found", &Some(mismatch.found.clone()));
+            }
+            other => add("reason", &Some(other.to_string())),
+        }
+        lines.extend(self.backtrace().iter().map(|frame| ("in", frame.clone())));
+        lines
+    }
+
     /// A stable name for the kind of failure, for reports and metrics.
     pub fn code(&self) -> &'static str {
         match self {
