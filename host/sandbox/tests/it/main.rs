@@ -13,3 +13,4 @@ mod older_and_newer_plugins_work;
 mod support;
 mod what_does_not_fit_is_refused;
 mod what_is_busy_makes_others_wait_their_turn;
+mod who_compiles_is_not_trusted;
