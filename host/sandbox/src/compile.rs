@@ -41,7 +41,8 @@ impl Compiler {
     }
 }
 
-/// The process that compiles one component and ends, and what it may use.
+/// The process that compiles one component and ends, and what it may use. Of this one it has three pipes, and nothing
+/// else but files that whoever started this one left open for every program to come; the host's own are closed to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildCompiler {
     /// The program; its working directory is `/`.
