@@ -46,6 +46,9 @@ fn a_bad_value_is_named_with_what_it_must_be() {
     for (configuration, texts) in [
         ("[server]\nlisten = \"localhost\"", ["server.listen", "127.0.0.1:8000"]),
         ("[server]\nevents_in_flight = 0", ["server.events_in_flight", "at least 1"]),
+        ("[server.compile]\ncpu = \"1500ms\"", ["server.compile.cpu", "whole seconds, from 1s to 1h"]),
+        ("[server.compile]\nmemory = \"64MiB\"", ["server.compile.memory", "from 256MiB"]),
+        ("[server.compile]\ntime = \"2h\"", ["server.compile.time", "from 1s to 1h"]),
         ("[plugins]\nsamples = \"no\"", ["plugins.samples", "expected a boolean"]),
         ("[plugins.course-about-url]\nlimits = { time = \"soon\" }", ["limits.time", "expected a duration"]),
         ("[plugins.course-about-url]\nlimits = { time = \"0s\" }", ["limits.time", "from 1ms to 10m"]),

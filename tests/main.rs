@@ -18,6 +18,7 @@ mod check_says_what_to_do;
 mod commands_answer_without_a_server;
 mod commands_keep_the_database;
 mod compiled_components_are_kept;
+mod compiling_is_done_by_a_process_of_its_own;
 mod configuration_comes_in_layers;
 mod events_reach_their_receivers;
 mod every_attack_of_the_kit_ends_as_it_must;

@@ -1,6 +1,7 @@
 //! What the promises share: hooks and values, a site, a server, HTTP, guests, people and their tokens.
 
 pub(crate) mod archive;
+pub(crate) mod bombs;
 pub(crate) mod guest;
 pub(crate) mod http;
 pub(crate) mod jwt;

@@ -89,6 +89,9 @@ enum Command {
     CheckInstall(commands::check_install::CheckInstall),
     /// Write the WIT packages that plugins are built against
     Wit(commands::wit::Wit),
+    /// Compile the component on standard input for the host that started this
+    #[command(hide = true)]
+    Compile(commands::compile::Compile),
 }
 
 /// What came of a command that ran.
@@ -102,6 +105,9 @@ enum Done {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Compile(compile)) = &cli.command {
+        return compile.execute();
+    }
     match run(cli) {
         Ok(Done::Well) => ExitCode::SUCCESS,
         Ok(Done::Failed) => ExitCode::from(1),
@@ -117,18 +123,23 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
     start_log(&cli.global, matches!(command, Command::Serve(_)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let global = &cli.global;
-    match command {
+    let done = match command {
         Command::Serve(serve) => runtime.block_on(serve.execute(config(global)?)),
         Command::Filter(filter) => runtime.block_on(filter.execute(config(global)?, global.json)),
         Command::Event(event) => event.execute(&config(global)?, global.json),
         Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
         Command::Plugin(plugin) => plugin.execute(&config(global)?, global.json),
-        Command::Check(check) => runtime.block_on(check.execute(global.json)),
+        Command::Check(check) => runtime.block_on(check.execute(&config(global)?, global.json)),
         Command::Token(token) => token.execute(&config(global)?, global.json),
         Command::Db(db) => runtime.block_on(db.execute(&config(global)?, global.json)),
         Command::CheckInstall(check) => runtime.block_on(check.execute(config(global)?, global.json)),
         Command::Wit(wit) => wit.execute(),
-    }
+        // It ran before this.
+        Command::Compile(_) => Ok(Done::Failed),
+    };
+    // A component may still be compiling for a server that was told to stop. Its process ends with this one.
+    runtime.shutdown_background();
+    done
 }
 
 fn config(global: &Global) -> anyhow::Result<Config> {

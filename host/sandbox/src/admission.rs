@@ -2,7 +2,7 @@
 
 use hookbox_hooks::names;
 use hookbox_hooks::types::Signature;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use wasm_metadata::Payload;
 use wasmtime::Engine;
@@ -39,7 +39,7 @@ pub struct Report {
 }
 
 /// The standard component metadata.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Metadata {
     /// The component's name.
     pub name: Option<String>,
@@ -121,7 +121,7 @@ fn major(interface: &str) -> &str {
     interface.split_once('@').map_or("", |(_, version)| version.split('.').next().unwrap_or(version))
 }
 
-/// Looks at the bytes alone: size, kind, soundness, metadata.
+/// Looks at the bytes alone: size and kind. Whether they are sound is for [`vet`].
 pub(crate) fn inspect(bytes: &[u8]) -> Report {
     let mut report = Report {
         digest: Digest::of(bytes),
@@ -134,13 +134,19 @@ pub(crate) fn inspect(bytes: &[u8]) -> Report {
     };
     if let Err(problem) = kind(bytes) {
         report.problems.push(problem);
-        return report;
-    }
-    match Payload::from_binary(bytes) {
-        Ok(payload) => report.metadata = metadata(&payload),
-        Err(error) => report.problems.push(invalid(&format!("{error:#}"))),
     }
     report
+}
+
+/// Parses all of a component, which costs what its author wants it to cost; gives who it says it is.
+pub(crate) fn vet(bytes: &[u8]) -> Result<Metadata, String> {
+    wasmparser::Validator::new().validate_all(bytes).map_err(|error| error.to_string())?;
+    Payload::from_binary(bytes).map(|payload| metadata(&payload)).map_err(|error| format!("{error:#}"))
+}
+
+/// Who a component says it is that was vetted before.
+pub(crate) fn metadata_of(bytes: &[u8]) -> Metadata {
+    Payload::from_binary(bytes).map(|payload| metadata(&payload)).unwrap_or_default()
 }
 
 fn kind(bytes: &[u8]) -> Result<(), Problem> {
@@ -168,19 +174,20 @@ fn kind(bytes: &[u8]) -> Result<(), Problem> {
                     wasm32-wasip2.";
         return Err(Problem::new(ProblemCode::CoreModule, "a WebAssembly component", "a core module", help));
     }
-    wasmparser::Validator::new().validate_all(bytes).map_err(|error| invalid(&error.to_string()))?;
     Ok(())
 }
 
-fn invalid(reason: &str) -> Problem {
+/// Why the bytes are no component.
+pub(crate) fn invalid(reason: &str) -> Problem {
     let help =
         "The file is damaged, cut short, or uses WebAssembly that this host does not run. Build it again.";
-    Problem::new(ProblemCode::Invalid, "a sound WebAssembly component", reason, help)
+    let found = crate::log::escape(reason, 512);
+    Problem::new(ProblemCode::Invalid, "a sound WebAssembly component", found, help)
 }
 
 /// Why the engine does not take a component whose bytes are sound.
-pub(crate) fn not_compiled(error: &wasmtime::Error) -> Problem {
-    let found = crate::log::escape(&format!("{error:#}"), 512);
+pub(crate) fn not_compiled(reason: &str) -> Problem {
+    let found = crate::log::escape(reason, 512);
     // The engine has no type for this; a test holds its words.
     if found.contains("in the pooling allocator") || found.contains("pooling allocator requirements") {
         let most = format!(
@@ -196,15 +203,52 @@ pub(crate) fn not_compiled(error: &wasmtime::Error) -> Problem {
 
 fn metadata(payload: &Payload) -> Metadata {
     let said = payload.metadata();
-    let text = |value: Option<String>| value.map(|text| crate::log::escape(&text, 512));
-    Metadata {
-        name: text(said.name.clone()),
-        version: text(said.version.as_ref().map(ToString::to_string)),
-        description: text(said.description.as_ref().map(ToString::to_string)),
-        authors: text(said.authors.as_ref().map(ToString::to_string)),
-        licenses: text(said.licenses.as_ref().map(ToString::to_string)),
-        source: text(said.source.as_ref().map(ToString::to_string)),
+    let metadata = Metadata {
+        name: said.name.clone(),
+        version: said.version.as_ref().map(ToString::to_string),
+        description: said.description.as_ref().map(ToString::to_string),
+        authors: said.authors.as_ref().map(ToString::to_string),
+        licenses: said.licenses.as_ref().map(ToString::to_string),
+        source: said.source.as_ref().map(ToString::to_string),
+    };
+    metadata.escaped()
+}
+
+impl Metadata {
+    /// The same with every text escaped and cut. Doing it twice changes nothing more.
+    pub(crate) fn escaped(self) -> Self {
+        let text = |value: Option<String>| value.map(|text| crate::log::escape(&text, 512));
+        Self {
+            name: text(self.name),
+            version: text(self.version),
+            description: text(self.description),
+            authors: text(self.authors),
+            licenses: text(self.licenses),
+            source: text(self.source),
+        }
     }
+}
+
+/// Imports that a component may have, and exports: the whole contract is a tenth of that. Each costs the host time and a
+/// line of the report.
+const INTERFACES: usize = 1_000;
+/// Bytes of the name of one; the contract's longest has about a hundred.
+const NAME_BYTES: usize = 200;
+
+/// Refuses a component with more imports or exports, or longer names of them, than anybody would read.
+pub(crate) fn count_interfaces(engine: &Engine, component: &Component) -> Result<(), Problem> {
+    let ty = component.component_type();
+    let (imports, exports) = (ty.imports(engine), ty.exports(engine));
+    let counts = (imports.len(), exports.len());
+    let longest = imports.chain(exports).map(|(name, _)| name.len()).max().unwrap_or_default();
+    if counts.0 <= INTERFACES && counts.1 <= INTERFACES && longest <= NAME_BYTES {
+        return Ok(());
+    }
+    let most =
+        format!("at most {INTERFACES} imports and {INTERFACES} exports, with names of {NAME_BYTES} bytes");
+    let found = format!("{} imports and {} exports, with names of {longest} bytes", counts.0, counts.1);
+    let help = "Import and export interfaces instead of single functions.";
+    Err(Problem::new(ProblemCode::TooComplex, most, found, help))
 }
 
 /// Matches exports and imports of a compiled component against the contract; gives the functions to call.

@@ -1,14 +1,15 @@
 //! Compiled components on disk. A file's name holds the digest of the component, the engine it was compiled for and
 //! the digest of its own content, so that a damaged or foreign file is never mapped.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::digest::Digest;
+use crate::engine;
 
 const SUFFIX: &str = ".cwasm";
 
@@ -16,54 +17,71 @@ const SUFFIX: &str = ".cwasm";
 #[derive(Debug, Clone)]
 pub(crate) struct CompileCache {
     folder: PathBuf,
+    /// Of the engine that loads the files.
+    fingerprint: u64,
 }
 
-/// How a component was had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Cached,
-    Compiled,
-    Rebuilt,
-}
-
-impl Origin {
-    fn metric(self) -> &'static str {
-        match self {
-            Self::Cached => "hit",
-            Self::Compiled => "miss",
-            Self::Rebuilt => "damaged",
-        }
-    }
+/// What the cache has of a component.
+pub(crate) enum Taken {
+    Component(Component),
+    /// There was a file that cannot be used; it is gone.
+    Unusable,
+    Nothing,
 }
 
 impl CompileCache {
-    /// Opens the folder, made with mode 0700 when it is not there.
-    pub(crate) fn open(folder: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+    /// Opens the folder, made with mode 0700 when it is not there. One that others may read is closed to them; where
+    /// others could write, what lies in it may be theirs and is thrown away.
+    ///
+    /// # Errors
+    /// It cannot be made, or belongs to another user.
+    pub(crate) fn open(folder: &Path, engine: &Engine) -> io::Result<Self> {
+        let mut folders = std::fs::DirBuilder::new();
+        folders.recursive(true);
         #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        }
-        Ok(Self { folder: folder.to_owned() })
+        std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+        folders.create(folder)?;
+        #[cfg(unix)]
+        make_private(folder)?;
+        Ok(Self { folder: folder.to_owned(), fingerprint: engine::fingerprint(engine) })
     }
 
-    /// The component from the cache, or compiled and put there. A file that cannot be used is removed and rebuilt.
-    pub(crate) fn load(&self, engine: &Engine, digest: &Digest, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let prefix = format!("{}-{:016x}-", digest.hex(), engine_hash(engine));
-        let (component, origin) = match self.find(&prefix) {
-            Some(path) => match map(engine, &path, &prefix) {
-                Ok(component) => (component, Origin::Cached),
-                Err(reason) => {
-                    tracing::warn!(file = %path.display(), reason, "compiled component is unusable: compiling again");
-                    let _ = std::fs::remove_file(&path);
-                    (self.compile(engine, &prefix, bytes)?, Origin::Rebuilt)
-                }
-            },
-            None => (self.compile(engine, &prefix, bytes)?, Origin::Compiled),
-        };
-        metrics::counter!("hookbox_compile_cache_total", "result" => origin.metric()).increment(1);
-        Ok(component)
+    /// The component, when its code is there and sound. A file that cannot be used is removed.
+    pub(crate) fn take(&self, engine: &Engine, digest: &Digest) -> Taken {
+        let prefix = self.prefix(digest);
+        let Some(path) = self.find(&prefix) else { return Taken::Nothing };
+        match map_checked(engine, &path, &prefix) {
+            Ok(component) => Taken::Component(component),
+            Err(reason) => {
+                tracing::warn!(file = %path.display(), reason, "compiled component is unusable: compiling again");
+                let _ = std::fs::remove_file(&path);
+                Taken::Unusable
+            }
+        }
+    }
+
+    /// Keeps the code of a component, and loads it. Code that does not load is not kept.
+    ///
+    /// # Errors
+    /// The engine refuses the code.
+    pub(crate) fn keep(&self, engine: &Engine, digest: &Digest, code: &[u8]) -> wasmtime::Result<Component> {
+        let prefix = self.prefix(digest);
+        let path = self.folder.join(format!("{prefix}{}{SUFFIX}", Digest::of(code).hex()));
+        if let Err(error) = write_whole(&self.folder, &path, code) {
+            // A full disk costs the next start some time, not this one its plugin.
+            tracing::warn!(file = %path.display(), %error, "compiled component could not be kept");
+            return from_bytes(engine, code);
+        }
+        load(engine, Code::File(&path)).or_else(|error| {
+            let _ = std::fs::remove_file(&path);
+            let component = from_bytes(engine, code)?;
+            tracing::warn!(file = %path.display(), %error, "compiled component could not be mapped");
+            Ok(component)
+        })
+    }
+
+    fn prefix(&self, digest: &Digest) -> String {
+        format!("{}-{:016x}-", digest.hex(), self.fingerprint)
     }
 
     fn find(&self, prefix: &str) -> Option<PathBuf> {
@@ -73,36 +91,49 @@ impl CompileCache {
             name.starts_with(prefix) && name.ends_with(SUFFIX)
         })
     }
-
-    fn compile(&self, engine: &Engine, prefix: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let compiled = engine.precompile_component(bytes)?;
-        let name = format!("{prefix}{}{SUFFIX}", Digest::of(&compiled).hex());
-        let path = self.folder.join(name);
-        if let Err(error) = write_whole(&self.folder, &path, &compiled) {
-            // A full disk costs the next start some time, not this one its plugin.
-            tracing::warn!(file = %path.display(), %error, "compiled component could not be kept");
-            return Component::new(engine, bytes);
-        }
-        map(engine, &path, prefix).map_err(|reason| wasmtime::format_err!("{}: {reason}", path.display()))
-    }
 }
 
-/// Maps a compiled component whose content matches the digest in its name.
-fn map(engine: &Engine, path: &Path, prefix: &str) -> Result<Component, String> {
-    let content = std::fs::read(path).map_err(|error| error.to_string())?;
+/// Loads code that was compiled a moment ago, without a file.
+///
+/// # Errors
+/// The engine refuses it.
+pub(crate) fn from_bytes(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    load(engine, Code::Bytes(code))
+}
+
+/// Maps a compiled component that is the host's own and whose content matches the digest in its name.
+fn map_checked(engine: &Engine, path: &Path, prefix: &str) -> Result<Component, String> {
+    let content = open_own(path).and_then(Digest::of_stream).map_err(|error| error.to_string())?;
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let recorded = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(SUFFIX)).unwrap_or_default();
-    if recorded != Digest::of(&content).hex() {
+    if recorded != content.hex() {
         return Err("its content is not what was written".into());
     }
-    // SAFETY: the folder belongs to the host's user alone, files in it are written whole by `compile` and never
-    // changed, and this one's content has just been checked against the digest it was written under. The engine
-    // refuses code of another version or configuration.
-    #[expect(unsafe_code, reason = "mapping compiled code is the one unsafe act of this project")]
-    unsafe { Component::deserialize_file(engine, path) }.map_err(|error| format!("{error:#}"))
+    load(engine, Code::File(path)).map_err(|error| format!("{error:#}"))
 }
 
-fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> std::io::Result<()> {
+/// Compiled code, by where it is.
+#[derive(Clone, Copy)]
+enum Code<'a> {
+    File(&'a Path),
+    Bytes(&'a [u8]),
+}
+
+fn load(engine: &Engine, code: Code<'_>) -> wasmtime::Result<Component> {
+    // SAFETY: the bytes are what this host's own compiler answered a moment ago. The file is one that this host's user
+    // wrote, whole, in a folder where nobody else can write; files there are never changed, and this one has just been
+    // written, or checked against the digest under which it was. The engine refuses code of another version or
+    // configuration.
+    #[expect(unsafe_code, reason = "loading compiled code is the one unsafe act of this project")]
+    unsafe {
+        match code {
+            Code::File(path) => Component::deserialize_file(engine, path),
+            Code::Bytes(bytes) => Component::deserialize(engine, bytes),
+        }
+    }
+}
+
+fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -110,9 +141,55 @@ fn write_whole(folder: &Path, path: &Path, content: &[u8]) -> std::io::Result<()
     Ok(())
 }
 
-/// Equal for engines that can run each other's code.
-fn engine_hash(engine: &Engine) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.finish()
+/// Opens a file that belongs to the host's user and that nobody else may write.
+fn open_own(path: &Path) -> io::Result<File> {
+    if !path.symlink_metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let file = File::open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = file.metadata()?;
+        if metadata.uid() != own_id() || metadata.mode() & OTHERS_WRITE != 0 {
+            return Err(io::Error::other("another user owns it or may write it"));
+        }
+    }
+    Ok(file)
+}
+
+/// The mode's bits that let group and others write.
+#[cfg(unix)]
+const OTHERS_WRITE: u32 = 0o022;
+
+#[cfg(unix)]
+fn own_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let metadata = folder.metadata()?;
+    let owner = metadata.uid();
+    if owner != own_id() {
+        let reason = format!(
+            "it belongs to user {owner}, and the host runs as user {}: remove it, or give it to the host's user",
+            own_id()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, reason));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 {
+        tracing::warn!(folder = %folder.display(), "others could write to the compile cache: it is emptied");
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "cwasm") {
+                std::fs::remove_file(path)?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! SHA-256, how components are known.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
@@ -13,6 +13,20 @@ impl Digest {
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
+    }
+
+    /// The digest of all that is there to read, which is not kept.
+    pub(crate) fn of_stream(mut from: impl io::Read) -> io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut chunk = [0; 16 << 10];
+        loop {
+            match from.read(&mut chunk) {
+                Ok(0) => return Ok(Self(hasher.finalize().into())),
+                Ok(length) => hasher.update(chunk.get(..length).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Sixty-four lower-case hexadecimal digits.

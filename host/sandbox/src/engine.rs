@@ -1,5 +1,6 @@
 //! The one engine: how components are compiled, where instances live, and the clock that interrupts them.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,14 +38,23 @@ pub enum Allocation {
     OnDemand,
 }
 
+/// Whether an engine can make code of a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// It compiles, and loads what was compiled.
+    Compiles,
+    /// It has no compiler: it only loads.
+    OnlyLoads,
+}
+
 /// Makes the engine with the best allocation this machine has.
 ///
 /// # Errors
 /// The engine cannot be made at all, for example on a processor Cranelift does not know.
-pub(crate) fn build() -> wasmtime::Result<(Engine, Allocation)> {
+pub(crate) fn build(code: Code) -> wasmtime::Result<(Engine, Allocation)> {
     let mut reasons = Vec::new();
     for allocation in [Allocation::PoolPagemap, Allocation::Pool] {
-        match Engine::new(&config(allocation)) {
+        match Engine::new(&config(allocation, code)) {
             Ok(engine) => {
                 if !reasons.is_empty() {
                     tracing::warn!(?allocation, reason = reasons.join("; "), "instances are slower to make");
@@ -54,7 +64,7 @@ pub(crate) fn build() -> wasmtime::Result<(Engine, Allocation)> {
             Err(error) => reasons.push(format!("{error:#}")),
         }
     }
-    let engine = Engine::new(&config(Allocation::OnDemand))?;
+    let engine = Engine::new(&config(Allocation::OnDemand, code))?;
     tracing::warn!(
         reason = reasons.join("; "),
         "no instance pool on this machine: memory is mapped anew for every call"
@@ -62,15 +72,40 @@ pub(crate) fn build() -> wasmtime::Result<(Engine, Allocation)> {
     Ok((engine, Allocation::OnDemand))
 }
 
-fn config(allocation: Allocation) -> Config {
+/// Makes an engine that compiles for [`build`]'s and runs nothing: a pool would reserve more addresses than the process
+/// that compiles may have.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(&config(Allocation::OnDemand, Code::Compiles))
+}
+
+/// Names the code that an engine can run: the version of wasmtime, its settings, the processor's kind. Loading checks
+/// most of this again, and the processor's features as well.
+pub(crate) fn fingerprint(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    // What an engine without a compiler cannot tell.
+    (std::env::consts::ARCH, std::env::consts::OS, COMPILER_SETTINGS).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Every setting of the compiler that the engine's own hash leaves out when there is no compiler.
+const COMPILER_SETTINGS: &str = "opt-level=speed";
+
+fn config(allocation: Allocation, code: Code) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
-        .cranelift_opt_level(OptLevel::Speed);
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    match code {
+        Code::Compiles => config.cranelift_opt_level(OptLevel::Speed),
+        Code::OnlyLoads => config.enable_compiler(false),
+    };
     let pagemap = match allocation {
         Allocation::PoolPagemap => Enabled::Yes,
         Allocation::Pool => Enabled::No,
@@ -154,4 +189,30 @@ pub(crate) fn pool_use(engine: &Engine) -> Option<PoolUse> {
         stacks: pool.stacks(),
         resident_bytes: pool.unused_memory_bytes_resident(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn an_engine_that_only_loads_cannot_compile() {
+        let (engine, _) = build(Code::OnlyLoads).unwrap();
+        let refused = engine.precompile_component(EMPTY).unwrap_err().to_string();
+        assert!(refused.contains("not configured with a compiler"), "{refused}");
+        assert!(wasmtime::component::Component::new(&engine, EMPTY).is_err());
+        assert!(compiling().unwrap().precompile_component(EMPTY).is_ok());
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_at_every_start_and_another_for_other_settings() {
+        let start = || fingerprint(&build(Code::OnlyLoads).unwrap().0);
+        assert_eq!(start(), start());
+        let mut other = config(Allocation::OnDemand, Code::OnlyLoads);
+        other.epoch_interruption(false);
+        assert_ne!(start(), fingerprint(&Engine::new(&other).unwrap()));
+    }
 }

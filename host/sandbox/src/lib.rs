@@ -1,7 +1,7 @@
 //! Admits WebAssembly components and calls their functions inside limits. wasmtime is named here and nowhere else.
 //!
-//! The way of a component: [`Sandbox::admit`] looks at the bytes, compiles them and matches exports and imports
-//! against the [`Contract`]; [`Sandbox::plugin`] joins the result with settings and limits; [`Plugin::call`] makes an
+//! The way of a component: [`Sandbox::admit`] looks at the bytes, has its [`Compiler`] make code of them and matches exports
+//! and imports against the [`Contract`]; [`Sandbox::plugin`] joins the result with settings and limits; [`Plugin::call`] makes an
 //! instance, converts JSON to the function's own types, runs it against the clock and converts the answer back.
 //! Whatever a guest does, a call ends with an answer or a [`CallFailure`].
 
@@ -9,6 +9,7 @@ mod admission;
 mod cache;
 mod call;
 mod capabilities;
+mod compile;
 mod digest;
 mod engine;
 mod failure;
@@ -27,6 +28,8 @@ pub use capabilities::{
     ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, KeyValue, KeyValueBucket,
     KeyValueFault, KeyValueQuota, Resolver, Resolving, Services, Settings,
 };
+pub use compile::child::compile_as_child;
+pub use compile::{ChildCompiler, Compiler};
 pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};

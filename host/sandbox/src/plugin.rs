@@ -9,12 +9,13 @@ use hookbox_hooks::types::Signature;
 use rand::Rng;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 
 use crate::admission::{self, Contract, Function, Granting, Report};
 use crate::cache::CompileCache;
 use crate::capabilities::http::Outgoing;
 use crate::capabilities::{self, CallContext, Services, Settings};
+use crate::compile::{Compiler, Loader};
 use crate::engine::{self, Allocation, PoolUse, Ticker};
 use crate::failure::CallFailure;
 use crate::grants::Grants;
@@ -48,6 +49,8 @@ pub enum SandboxError {
 pub struct SandboxOptions {
     /// The folder where compiled components are kept between starts; without one each is compiled again.
     pub cache: Option<PathBuf>,
+    /// Who compiles components. Default: this process.
+    pub compiler: Compiler,
     /// What capabilities work on.
     pub services: Services,
 }
@@ -61,7 +64,7 @@ pub struct Sandbox {
 struct Shared {
     engine: Engine,
     allocation: Allocation,
-    cache: Option<CompileCache>,
+    loader: Loader,
     services: Services,
     instances: Instances,
     next_plugin: AtomicU64,
@@ -74,18 +77,20 @@ impl Sandbox {
     /// # Errors
     /// See [`SandboxError`].
     pub fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let (engine, allocation) =
-            engine::build().map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let (engine, allocation) = engine::build(options.compiler.code())
+            .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = options
             .cache
-            .map(|path| CompileCache::open(&path).map_err(|reason| SandboxError::Cache { path, reason }))
+            .map(|path| {
+                CompileCache::open(&path, &engine).map_err(|reason| SandboxError::Cache { path, reason })
+            })
             .transpose()?;
         let ticker = Ticker::start(&engine).map_err(SandboxError::Clock)?;
         Ok(Self {
             shared: Arc::new(Shared {
+                loader: Loader::new(engine.clone(), options.compiler, cache),
                 engine,
                 allocation,
-                cache,
                 services: options.services,
                 instances: Instances::new(),
                 next_plugin: AtomicU64::new(0),
@@ -104,8 +109,8 @@ impl Sandbox {
         engine::pool_use(&self.shared.engine)
     }
 
-    /// Admits a component: parses, compiles (or takes it from the cache), and matches it against the contract and
-    /// the grants. Takes as long as compiling does; call it where blocking is allowed.
+    /// Admits a component: has it parsed and compiled (or takes it from the cache), and matches it against the contract
+    /// and the grants. Takes as long as compiling does, and components before it; call it where blocking is allowed.
     ///
     /// # Errors
     /// The report, with at least one problem.
@@ -120,14 +125,13 @@ impl Sandbox {
             return Err(Box::new(report));
         }
         let engine = &self.shared.engine;
-        let component = match &self.shared.cache {
-            Some(cache) => cache.load(engine, &report.digest, bytes),
-            None => Component::new(engine, bytes),
-        };
-        let component = match component {
+        let loaded = self.shared.loader.load(&report.digest, bytes);
+        report.metadata = loaded.metadata;
+        let counted = |component| admission::count_interfaces(engine, &component).map(|()| component);
+        let component = match loaded.component.and_then(counted) {
             Ok(component) => component,
-            Err(error) => {
-                report.problems.push(admission::not_compiled(&error));
+            Err(problem) => {
+                report.problems.push(problem);
                 return Err(Box::new(report));
             }
         };

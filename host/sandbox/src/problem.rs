@@ -40,6 +40,12 @@ pub enum ProblemCode {
     Invalid,
     /// It is made of more instances, memories or tables than one plugin may have.
     TooComplex,
+    /// Compiling it takes more time than it may.
+    CompileTime,
+    /// Compiling it takes more memory, or makes more code, than it may.
+    CompileMemory,
+    /// The process that compiles could not be started, died, or gave no sound answer.
+    CompileFailed,
     /// An exported interface of Open edX's packages that is in no catalogue.
     UnknownHook,
     /// An exported interface of another major version of the contract.

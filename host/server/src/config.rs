@@ -10,6 +10,7 @@ use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
 use hookbox_hooks::names;
 use hookbox_plugins::{FiltersTable, PluginsTable};
+use hookbox_sandbox::ChildCompiler;
 use serde::Deserialize;
 
 use crate::auth::AuthTable;
@@ -59,6 +60,8 @@ pub struct ServerTable {
     /// How long a stopping server waits for calls in flight. Default 30 seconds.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    /// `[server.compile]`.
+    pub compile: CompileTable,
 }
 
 impl Default for ServerTable {
@@ -69,7 +72,57 @@ impl Default for ServerTable {
             body: ByteSize::mib(1),
             events_in_flight: 1_024,
             shutdown_grace: Duration::from_secs(30),
+            compile: CompileTable::default(),
         }
+    }
+}
+
+/// `[server.compile]`: what compiling one component may use.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CompileTable {
+    /// Processor time, of all threads together; whole seconds. Default 60 seconds.
+    #[serde(with = "humantime_serde")]
+    pub cpu: Duration,
+    /// Address space. Default 2 GiB.
+    pub memory: ByteSize,
+    /// Wall clock. Default 2 minutes.
+    #[serde(with = "humantime_serde")]
+    pub time: Duration,
+}
+
+impl Default for CompileTable {
+    fn default() -> Self {
+        Self { cpu: Duration::from_secs(60), memory: ByteSize::gib(2), time: Duration::from_secs(120) }
+    }
+}
+
+impl CompileTable {
+    /// Sets these limits in place of those that the compiler has.
+    pub fn limit(&self, compiler: ChildCompiler) -> ChildCompiler {
+        ChildCompiler {
+            cpu_seconds: self.cpu.as_secs(),
+            memory_bytes: self.memory.as_u64(),
+            wall: self.time,
+            ..compiler
+        }
+    }
+
+    fn mistakes(&self) -> Vec<String> {
+        let times = Duration::from_secs(1)..=Duration::from_secs(60 * 60);
+        // The program itself needs the least of these before it looks at a component.
+        let sizes = ByteSize::mib(256)..=ByteSize::tib(1);
+        let mut mistakes = Vec::new();
+        if !times.contains(&self.cpu) || self.cpu.subsec_nanos() != 0 {
+            mistakes.push("server.compile.cpu: must be whole seconds, from 1s to 1h".to_owned());
+        }
+        if !sizes.contains(&self.memory) {
+            mistakes.push("server.compile.memory: must be from 256MiB to 1TiB".to_owned());
+        }
+        if !times.contains(&self.time) {
+            mistakes.push("server.compile.time: must be from 1s to 1h".to_owned());
+        }
+        mistakes
     }
 }
 
@@ -147,6 +200,10 @@ impl Config {
         let mut config: Self = figment.merge(variables).extract().map_err(mistakes)?;
         if config.server.events_in_flight == 0 {
             return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
+        }
+        let mistakes = config.server.compile.mistakes();
+        if !mistakes.is_empty() {
+            return Err(ConfigError(mistakes));
         }
         Cors::new(&config.cors).map_err(|mistake| ConfigError(vec![format!("cors.origins: {mistake}")]))?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();

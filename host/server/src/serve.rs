@@ -3,9 +3,10 @@
 use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use hookbox_plugins::{LoadError, Recipe, Sample};
-use hookbox_sandbox::{Sandbox, SandboxError, SandboxOptions};
+use hookbox_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 use hookbox_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -59,13 +60,15 @@ pub fn compile_cache(data: &Path) -> PathBuf {
 }
 
 /// Serves until `stop` ends, then finishes calls in flight and accepted events, within the configured grace.
-/// `ready` hears the address once calls can be answered.
+/// `ready` hears the address once calls can be answered. `compiler` compiles the plugins; when `stop` ends before they
+/// are loaded, this does not wait for it.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(
     config: &Config,
     samples: &[Sample],
+    compiler: Compiler,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
@@ -86,6 +89,7 @@ pub async fn serve(
     })??;
     let sandbox = Sandbox::new(SandboxOptions {
         cache: Some(compile_cache(&config.server.data)),
+        compiler,
         services: services(&store),
     })?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
@@ -99,7 +103,16 @@ pub async fn serve(
 
     let recipe =
         Recipe { plugins: &config.plugins, filters: &config.filters, samples, folder: &config.folder };
-    match hookbox_plugins::load(&sandbox, recipe).await {
+    let mut stop = pin!(stop);
+    let loaded = tokio::select! {
+        loaded = hookbox_plugins::load(&sandbox, recipe) => loaded,
+        () = &mut stop => {
+            tracing::info!("stopped before the plugins were loaded");
+            http.abort();
+            return Ok(());
+        }
+    };
+    match loaded {
         Ok(generation) => app.go_live(generation),
         Err(errors) => {
             http.abort();

@@ -15,6 +15,11 @@ const SECONDS: &[f64] = &[
     0.5, 1.0, 5.0,
 ];
 
+/// Upper bounds in seconds of compiling, from a small Rust plugin to the longest that is allowed by default.
+const COMPILATION_SECONDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+/// How long compiling took.
+const COMPILATION: &str = "hookbox_compilation_seconds";
+
 /// Credentials that were looked at, by how it went.
 pub(crate) const AUTHENTICATIONS: &str = "hookbox_authentications_total";
 /// Requests to the archive API, by resource, method and status.
@@ -33,6 +38,9 @@ pub(crate) fn recorder() -> PrometheusHandle {
 fn install() -> PrometheusHandle {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full(COMPILATION.to_owned()), COMPILATION_SECONDS)
+        })
         .unwrap_or_else(|_| PrometheusBuilder::new());
     let recorder = builder.build_recorder();
     let handle = recorder.handle();
@@ -58,6 +66,11 @@ fn install() -> PrometheusHandle {
         "hookbox_compile_cache_total",
         "Compiled components by how they were had: hit, miss, or damaged and compiled again."
     );
+    metrics::describe_counter!(
+        "hookbox_compilations_total",
+        "Components that were compiled, by result: compiled, refused, time, memory, failed."
+    );
+    metrics::describe_histogram!(COMPILATION, "Wall-clock seconds of compiling one component.");
     metrics::describe_counter!(
         AUTHENTICATIONS,
         "Requests by how their credentials were found: success-auth-header, success-cookie, not-provided, \

@@ -9,6 +9,7 @@ use hookbox_plugins::{contract, read};
 use hookbox_sandbox::{
     Granting, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings, TryOutError,
 };
+use hookbox_server::Config;
 use serde_json::{Value, json};
 
 use crate::Done;
@@ -29,10 +30,11 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    pub(crate) async fn execute(self, json: bool) -> anyhow::Result<Done> {
+    pub(crate) async fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
         let bytes = read(&self.file).with_context(|| self.file.display().to_string())?;
         let settings = Settings::new(super::settings(&self.setting)?);
-        let sandbox = Sandbox::new(SandboxOptions::default())?;
+        let sandbox =
+            Sandbox::new(SandboxOptions { compiler: super::compiler(config)?, ..SandboxOptions::default() })?;
         let (compiler, contract) = (sandbox.clone(), contract());
         let admitted =
             tokio::task::spawn_blocking(move || compiler.admit(&bytes, &contract, &Granting::WhatItImports))

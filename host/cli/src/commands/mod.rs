@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod check_install;
 mod client;
+pub(crate) mod compile;
 pub(crate) mod db;
 pub(crate) mod event;
 pub(crate) mod filter;
@@ -14,15 +15,15 @@ pub(crate) mod wit;
 
 use anyhow::Context as _;
 use hookbox_plugins::{Generation, LoadError, Recipe};
-use hookbox_sandbox::{Sandbox, SandboxOptions, Services};
+use hookbox_sandbox::{ChildCompiler, Compiler, Sandbox, SandboxError, SandboxOptions, Services};
 use hookbox_server::{Config, compile_cache, services};
 use hookbox_store::Store;
 use serde_json::{Map, Value};
 
 use crate::samples::SAMPLES;
 
-/// A sandbox for a command without a server. It uses the server's compile cache where there is one, and leaves no
-/// folder behind where there is none.
+/// A sandbox for a command without a server. It uses the server's compile cache where there is one that it may use, and
+/// leaves no folder behind where there is none.
 fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     sandbox_on(config, Services::default())
 }
@@ -39,8 +40,22 @@ fn sandbox_to_run(config: &Config) -> anyhow::Result<Sandbox> {
 }
 
 fn sandbox_on(config: &Config, services: Services) -> anyhow::Result<Sandbox> {
-    let cache = config.server.data.is_dir().then(|| compile_cache(&config.server.data));
-    Ok(Sandbox::new(SandboxOptions { cache, services })?)
+    let compiler = compiler(config)?;
+    let cache = Some(compile_cache(&config.server.data)).filter(|folder| folder.is_dir());
+    let options = SandboxOptions { cache, compiler, services };
+    match Sandbox::new(options.clone()) {
+        Err(error @ SandboxError::Cache { .. }) => {
+            tracing::warn!("{error}: everything is compiled anew");
+            Ok(Sandbox::new(SandboxOptions { cache: None, ..options })?)
+        }
+        made => Ok(made?),
+    }
+}
+
+/// This program in a process of its own, as `hookbox compile`, within the configured limits.
+fn compiler(config: &Config) -> anyhow::Result<Compiler> {
+    let child = ChildCompiler::this_program("compile").context("the program that compiles")?;
+    Ok(Compiler::Child(config.server.compile.limit(child)))
 }
 
 /// The generation that a server with this configuration would make.

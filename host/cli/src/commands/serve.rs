@@ -38,7 +38,8 @@ impl Serve {
             let _ = output::text(&format!("hookbox is ready on http://{address}"));
         };
         let stop = stop_signal()?;
-        hookbox_server::serve(&config, SAMPLES, ready, stop).await?;
+        let compiler = super::compiler(&config)?;
+        hookbox_server::serve(&config, SAMPLES, compiler, ready, stop).await?;
         Ok(Done::Well)
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use hookbox_sandbox::{Sandbox, SandboxOptions};
+use hookbox_sandbox::{Granting, Grants, Sandbox, SandboxOptions};
 
 use crate::support::{admit, call, written};
 
@@ -83,4 +83,84 @@ async fn a_folder_that_cannot_be_used_is_named() {
         .unwrap()
         .to_string();
     assert!(error.contains("a-file"), "{error}");
+}
+
+#[tokio::test]
+async fn a_kept_file_is_for_the_host_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await;
+    let (file, _) = kept(folder.path());
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_file_that_others_may_write_is_never_mapped() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await;
+    let (file, _) = kept(folder.path());
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o620)).unwrap();
+    start(folder.path()).await;
+    let mode = kept(folder.path()).0.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it was used as it was");
+}
+
+#[tokio::test]
+async fn a_folder_that_others_could_write_to_is_closed_and_emptied() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await;
+    let planted = folder.path().join("planted.cwasm");
+    std::fs::write(&planted, "native code").unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o770)).unwrap();
+    start(folder.path()).await;
+    assert_eq!(folder.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(!planted.exists());
+}
+
+#[tokio::test]
+async fn a_folder_that_others_could_only_read_is_closed_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    start(folder.path()).await;
+    let first = kept(folder.path());
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    start(folder.path()).await;
+    assert_eq!(folder.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(kept(folder.path()), first);
+}
+
+#[tokio::test]
+async fn a_folder_of_another_user_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    if std::os::unix::fs::chown(folder.path(), Some(12_345), None).is_err() {
+        return; // Only root can give a folder away.
+    }
+    let options = SandboxOptions { cache: Some(folder.path().to_owned()), ..SandboxOptions::default() };
+    let error = Sandbox::new(options).err().unwrap().to_string();
+    assert!(error.contains("belongs to user 12345"), "{error}");
+}
+
+#[tokio::test]
+async fn a_plugin_runs_also_when_its_code_cannot_be_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let options = SandboxOptions { cache: Some(cache.clone()), ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(options).unwrap();
+    // What a full disk does to a file, a missing folder does too.
+    std::fs::remove_dir(&cache).unwrap();
+    let counter = sandbox.plugin(&admit(&sandbox, &written("counter")), crate::support::options());
+    call(&counter, "/").await.unwrap().unwrap();
+    assert!(!cache.exists());
+}
+
+#[tokio::test]
+async fn code_that_does_not_load_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = SandboxOptions { cache: Some(folder.path().to_owned()), ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(options).unwrap();
+    if sandbox.pool_use().is_none() {
+        return; // Without a pool there are no slots to be too large for.
+    }
+    let grants = Grants::default();
+    let many = written("many-memories");
+    sandbox.admit(&many, &crate::support::contract(), &Granting::These(&grants)).unwrap_err();
+    assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
 }

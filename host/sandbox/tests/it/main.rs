@@ -18,3 +18,4 @@ mod servers;
 mod support;
 mod what_does_not_fit_is_refused;
 mod what_is_busy_makes_others_wait_their_turn;
+mod who_compiles_is_not_trusted;
