@@ -12,6 +12,7 @@ mod a_full_queue_is_told_and_felt_by_nobody_else;
 mod a_plugin_that_keeps_failing_is_put_aside;
 mod a_runaway_plugin_stops_nobody_else;
 mod acknowledged_rows_survive_a_kill;
+mod an_author_sees_how_a_plugin_died;
 mod bad_configuration_is_explained;
 mod bad_input_is_explained;
 mod check_says_what_to_do;

@@ -127,6 +127,14 @@ fn moment(time: OffsetDateTime) -> String {
 }
 
 impl StepFailure {
+    /// The guest's call stack in one line, innermost first, for the log.
+    fn stack(&self) -> Option<String> {
+        match self {
+            Self::Call(failure) if !failure.backtrace().is_empty() => Some(failure.backtrace().join(" < ")),
+            _ => None,
+        }
+    }
+
     /// A stable name for the kind of failure.
     pub fn code(&self) -> &'static str {
         match self {
@@ -323,7 +331,8 @@ impl Step {
             (_, Some(failure)) => {
                 let code = failure.code();
                 let skipped = outcome == StepOutcome::Skipped;
-                tracing::error!(filter_type, plugin, code, skipped, "step failed: {failure}");
+                let stack = failure.stack();
+                tracing::error!(filter_type, plugin, code, skipped, stack, "step failed: {failure}");
             }
             (_, None) => {}
         }

@@ -105,7 +105,8 @@ impl Receiver {
                 tracing::debug!(plugin, event_type, id, "event not delivered: the receiver is put aside");
             }
             Receipt::Failed(failure) => {
-                tracing::error!(plugin, event_type, id, code = failure.code(), "receiver failed: {failure}");
+                let (code, stack) = (failure.code(), failure.backtrace().join(" < "));
+                tracing::error!(plugin, event_type, id, code, stack, "receiver failed: {failure}");
             }
         }
     }

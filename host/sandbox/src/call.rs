@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::time::timeout_at;
+use wasmtime::Store;
 use wasmtime::component::{Func, Instance, Val};
-use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Store, Trap, WasmBacktrace};
 
 use crate::admission::Function;
 use crate::capabilities::CallContext;
+use crate::death::{explain, used_ms};
 use crate::engine::TICK;
 use crate::failure::{CallFailure, LimitReport};
 use crate::instances::{Held, Slot};
 use crate::limits::Limit;
-use crate::log::Finished;
 use crate::plan::Unfit;
 use crate::plugin::{FunctionId, Isolation, Plugin, QueueFull};
 use crate::state::{self, CallState};
@@ -32,9 +32,6 @@ enum Place {
     /// In one that is still to be made.
     Fresh(Slot),
 }
-
-/// Frames of a guest's call stack in a report.
-const FRAMES: usize = 16;
 
 impl Plugin {
     /// Calls a function with the arguments in a JSON object.
@@ -220,158 +217,4 @@ async fn call(
     func.call_async(store, lowered, &mut results).await?;
     let [answer] = results;
     Ok(answer)
-}
-
-/// Milliseconds since the call began.
-fn used_ms(deadline: Instant, time: Duration) -> u64 {
-    let over = Instant::now().saturating_duration_since(deadline);
-    let left = deadline.saturating_duration_since(Instant::now());
-    u64::try_from((time + over).saturating_sub(left).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Turns the engine's error into the failure a caller can act on.
-fn explain(error: &wasmtime::Error, state: &CallState, finished: Finished, time: Duration) -> CallFailure {
-    if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
-        return CallFailure::Exit { status: exit.0 };
-    }
-    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return CallFailure::Overloaded { detail: error.to_string() };
-    }
-    let reason = format!("{:#}", error.root_cause());
-    let died = Death::new(error.downcast_ref::<WasmBacktrace>(), finished);
-    if let Some((limit, used)) = limit(error, &reason, state, time) {
-        return died.at_limit(LimitReport::new(limit, used, &state.owner.limits, time));
-    }
-    CallFailure::Trap {
-        reason: crate::log::escape(&reason, 512),
-        function: died.function,
-        location: died.location,
-        message: died.message,
-        backtrace: died.backtrace,
-    }
-}
-
-/// The limit that is behind an error, with what was used or wanted.
-fn limit(
-    error: &wasmtime::Error,
-    reason: &str,
-    state: &CallState,
-    time: Duration,
-) -> Option<(Limit, Option<u64>)> {
-    let trap = error.downcast_ref::<Trap>().copied();
-    let refused = state.refused.map(|(which, wanted)| (which, Some(wanted)));
-    match (trap, refused) {
-        // These end the call by themselves, so that whatever came after is their doing.
-        (_, Some((Limit::HostCalls | Limit::RandomBytes, _))) => return refused,
-        (Some(Trap::Interrupt), _) => return Some((Limit::Time, Some(used_ms(state.deadline, time)))),
-        (Some(Trap::StackOverflow), _) => return Some((Limit::Stack, None)),
-        // The guest was refused memory and did not get over it.
-        (_, Some(_)) => return refused,
-        _ => {}
-    }
-    if reason.contains("fuel allocated for hostcalls has been exhausted") {
-        return Some((Limit::AnswerBytes, None));
-    }
-    let full = error.downcast_ref::<wasmtime::component::ResourceTableError>().is_some();
-    (full || reason.contains("handle limit")).then_some((Limit::Handles, None))
-}
-
-/// Where a guest was when it ended, and what it said.
-struct Death {
-    function: Option<String>,
-    location: Option<String>,
-    message: Option<String>,
-    backtrace: Vec<String>,
-}
-
-impl Death {
-    fn new(backtrace: Option<&WasmBacktrace>, finished: Finished) -> Self {
-        let frames = backtrace.map(WasmBacktrace::frames).unwrap_or_default();
-        let own = innermost(frames);
-        Self {
-            function: own.and_then(frame_name),
-            location: own
-                .into_iter()
-                .chain(frames)
-                .find_map(|frame| frame.symbols().iter().find_map(location)),
-            message: finished.last_words,
-            backtrace: frames.iter().filter_map(frame_name).take(FRAMES).collect(),
-        }
-    }
-
-    fn at_limit(self, report: LimitReport) -> CallFailure {
-        CallFailure::Limit(Box::new(LimitReport {
-            function: self.function,
-            location: self.location,
-            message: self.message,
-            backtrace: self.backtrace,
-            ..report
-        }))
-    }
-}
-
-/// The innermost function that is the plugin's own, not its language's panic machinery.
-fn innermost(frames: &[FrameInfo]) -> Option<&FrameInfo> {
-    const MACHINERY: [&str; 9] =
-        ["rust_panic", "__rust", "core::", "<core::", "std::", "<std::", "alloc::", "<alloc::", "abort"];
-    let own = |frame: &&FrameInfo| {
-        frame_name(frame).is_some_and(|name| !MACHINERY.iter().any(|start| name.starts_with(start)))
-    };
-    frames.iter().find(own).or_else(|| frames.iter().find(|frame| frame_name(frame).is_some()))
-}
-
-fn frame_name(frame: &FrameInfo) -> Option<String> {
-    let symbol = frame.symbols().iter().find_map(wasmtime::FrameSymbol::name);
-    let name = without_hashes(symbol.or_else(|| frame.func_name())?);
-    Some(crate::log::escape(&name, 256))
-}
-
-/// A function's name as its author wrote it. Linkers demangle Rust's names and leave the compiler's hashes in:
-/// `plugin[d730ca44a121e5f3]::rule`, or `plugin::rule::h02e7bfb2bdb4a0f5` in the older form.
-fn without_hashes(name: &str) -> String {
-    let is_hash = |text: &str| text.len() >= 15 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let name = format!("{:#}", rustc_demangle::demangle(name));
-    let name = match name.rsplit_once("::h") {
-        Some((path, hash)) if is_hash(hash) => path,
-        _ => &name,
-    };
-    let mut parts = name.split('[');
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.split_once(']') {
-            Some((hash, rest)) if is_hash(hash) => plain.push_str(rest),
-            _ => {
-                plain.push('[');
-                plain.push_str(part);
-            }
-        }
-    }
-    plain
-}
-
-fn location(symbol: &wasmtime::FrameSymbol) -> Option<String> {
-    let file = crate::log::escape(symbol.file()?, 256);
-    Some(symbol.line().map_or_else(|| file.clone(), |line| format!("{file}:{line}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_hashes;
-
-    #[test]
-    fn names_lose_the_compiler_s_hashes_and_nothing_else() {
-        for (name, plain) in [
-            ("plugin[d730ca44a121e5f3]::rule", "plugin::rule"),
-            (
-                "<plugin[d730ca44a121e5f3]::Rule as core[30ca44a121e5f3d]::Fn>::call",
-                "<plugin::Rule as core::Fn>::call",
-            ),
-            ("plugin::rule::h02e7bfb2bdb4a0f5", "plugin::rule"),
-            ("_ZN6plugin4rule17h02e7bfb2bdb4a0f5E", "plugin::rule"),
-            ("first::<[u8]>", "first::<[u8]>"),
-            ("run-filter", "run-filter"),
-        ] {
-            assert_eq!(without_hashes(name), plain);
-        }
-    }
 }

@@ -10,6 +10,7 @@ mod cache;
 mod call;
 mod capabilities;
 mod compile;
+mod death;
 mod digest;
 mod engine;
 mod failure;

@@ -7,10 +7,11 @@ use anyhow::Context;
 use clap::Args;
 use hookbox_plugins::{contract, read};
 use hookbox_sandbox::{
-    Granting, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings, TryOutError,
+    Granting, Grants, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings,
+    TryOutError,
 };
 use hookbox_server::Config;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::Done;
 use crate::output;
@@ -19,7 +20,8 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookbox check my-plugin.wasm
-  hookbox check my-plugin.wasm --setting path=about --json")]
+  hookbox check my-plugin.wasm --setting path=about --json
+  hookbox check new.wasm --plugin my-plugin        with that plugin's settings, grants and limits")]
 pub(crate) struct Check {
     /// The component
     #[arg(value_name = "FILE.wasm")]
@@ -27,23 +29,41 @@ pub(crate) struct Check {
     /// A setting for the plugin to check
     #[arg(long, value_name = "KEY=VALUE")]
     setting: Vec<String>,
+    /// Hold it to this plugin's table in the configuration: its settings, grants and limits. Left out: no settings, the
+    /// default limits, and whatever it imports
+    #[arg(long, value_name = "NAME")]
+    plugin: Option<String>,
+}
+
+/// What a component is held to.
+struct Terms {
+    name: String,
+    settings: Map<String, Value>,
+    /// `None`: whatever its imports need.
+    grants: Option<Grants>,
+    limits: Limits,
 }
 
 impl Check {
     pub(crate) async fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
         let bytes = read(&self.file).with_context(|| self.file.display().to_string())?;
-        let settings = Settings::new(super::settings(&self.setting)?);
+        let terms = self.terms(config)?;
         let sandbox =
             Sandbox::new(SandboxOptions { compiler: super::compiler(config)?, ..SandboxOptions::default() })?;
-        let (compiler, contract) = (sandbox.clone(), contract());
-        let admitted =
-            tokio::task::spawn_blocking(move || compiler.admit(&bytes, &contract, &Granting::WhatItImports))
-                .await?;
+        let (compiler, contract, grants) = (sandbox.clone(), contract(), terms.grants.clone());
+        let admitting = tokio::task::spawn_blocking(move || {
+            let granting = grants.as_ref().map_or(Granting::WhatItImports, Granting::These);
+            compiler.admit(&bytes, &contract, &granting)
+        });
+        let admitted = admitting.await?;
         let (report, trial) = match &admitted {
             Ok(admitted) => {
-                let name = "checked".to_owned();
-                let options =
-                    PluginOptions { name, settings, limits: Limits::default(), isolation: Isolation::Call };
+                let options = PluginOptions {
+                    name: terms.name,
+                    settings: Settings::new(terms.settings),
+                    limits: terms.limits.clone(),
+                    isolation: Isolation::Call,
+                };
                 let trial = sandbox.plugin(admitted, options).try_out().await;
                 (&**admitted.report(), trial.err())
             }
@@ -51,17 +71,45 @@ impl Check {
         };
         let fits = report.problems.is_empty() && trial.is_none();
         if json {
-            output::json(&as_json(report, trial.as_ref(), fits)?)?;
+            output::json(&as_json(report, trial.as_ref(), &terms.limits, fits)?)?;
         } else {
-            output::text(&told(&self.file.display().to_string(), report, trial.as_ref(), fits))?;
+            output::text(&told(
+                &self.file.display().to_string(),
+                report,
+                trial.as_ref(),
+                &terms.limits,
+                fits,
+            ))?;
         }
         Ok(if fits { Done::Well } else { Done::Failed })
     }
+
+    fn terms(&self, config: &Config) -> anyhow::Result<Terms> {
+        let given = super::settings(&self.setting)?;
+        let Some(name) = &self.plugin else {
+            let name = "checked".to_owned();
+            return Ok(Terms { name, settings: given, grants: None, limits: Limits::default() });
+        };
+        let table = config.plugins.plugins.get(name);
+        let table =
+            table.with_context(|| format!("--plugin {name:?}: the configuration has no such table"))?;
+        let mistake = |reason: String| anyhow::anyhow!("plugins.{name}: {reason}");
+        let mut settings = table.settings.clone();
+        settings.extend(given);
+        let (grants, limits) = (table.grants().map_err(mistake)?, table.limits.limits().map_err(mistake)?);
+        Ok(Terms { name: name.clone(), settings, grants: Some(grants), limits })
+    }
 }
 
-fn as_json(report: &Report, trial: Option<&TryOutError>, fits: bool) -> anyhow::Result<Value> {
+fn as_json(
+    report: &Report,
+    trial: Option<&TryOutError>,
+    limits: &Limits,
+    fits: bool,
+) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(report)?;
     value["fits"] = json!(fits);
+    value["limits"] = json!(limits);
     value["trial"] = match trial {
         None => Value::Null,
         Some(TryOutError::Call(failure)) => {
@@ -72,7 +120,7 @@ fn as_json(report: &Report, trial: Option<&TryOutError>, fits: bool) -> anyhow::
     Ok(value)
 }
 
-fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) -> String {
+fn told(file: &str, report: &Report, trial: Option<&TryOutError>, limits: &Limits, fits: bool) -> String {
     let mut text = format!("{file}\n");
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<12} {value}");
@@ -100,6 +148,9 @@ fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) ->
     for (at, grant) in report.grants.iter().enumerate() {
         line(if at == 0 { "needs grants" } else { "" }, grant);
     }
+    for (at, (key, value, unit)) in limits.listed().into_iter().enumerate() {
+        line(if at == 0 { "limits" } else { "" }, &format!("{key:<16} {value} {unit}"));
+    }
     if fits {
         text.push_str("\nfits: the host would run it");
         return text;
@@ -112,6 +163,9 @@ fn told(file: &str, report: &Report, trial: Option<&TryOutError>, fits: bool) ->
     }
     if let Some(trial) = trial {
         let _ = write!(text, "\n  [trial] {trial}");
+        if let TryOutError::Call(failure) = trial {
+            text.push_str(&super::told_death(failure));
+        }
     }
     text
 }

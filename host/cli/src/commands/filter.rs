@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use hookbox_plugins::{FilterError, FilterRun, Outcome, PluginTable, StepReport};
+use hookbox_plugins::{FilterError, FilterRun, Outcome, PluginTable, StepFailure, StepReport};
 use hookbox_server::{Config, FilterAnswer};
 use serde_json::{Value, json};
 
@@ -37,6 +37,9 @@ pub(crate) struct Run {
     /// A setting for the components given with --component
     #[arg(long, value_name = "KEY=VALUE", requires = "component")]
     setting: Vec<String>,
+    /// A grant for the components given with --component: `keyvalue`, `http:https://api.example.com`
+    #[arg(long, value_name = "GRANT", requires = "component")]
+    grant: Vec<String>,
 }
 
 impl Filter {
@@ -89,6 +92,9 @@ impl Run {
                 )?;
                 Ok(Done::Failed)
             }
+            Err(FilterError::Step { plugin, failure, .. }) => {
+                anyhow::bail!("step {plugin} failed: {failure}{}", told_death(&failure))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -105,6 +111,7 @@ impl Run {
             let table = PluginTable {
                 component: Some(here.join(path)),
                 settings: settings.clone(),
+                grants: self.grant.clone(),
                 tried_hook: Some(self.filter_type.clone()),
                 ..PluginTable::default()
             };
@@ -159,8 +166,17 @@ fn told_step(step: &StepReport) -> String {
     }
     if let Some(failure) = &step.failure {
         let _ = write!(line, ": {failure}");
+        line.push_str(&told_death(failure));
     }
     line
+}
+
+/// The report that an author needs, a line a fact, where a plugin's call failed.
+fn told_death(failure: &StepFailure) -> String {
+    match failure {
+        StepFailure::Call(failure) => super::told_death(failure),
+        _ => String::new(),
+    }
 }
 
 fn pretty(value: &Value) -> String {

@@ -15,7 +15,9 @@ pub(crate) mod wit;
 
 use anyhow::Context as _;
 use hookbox_plugins::{Generation, LoadError, Recipe};
-use hookbox_sandbox::{ChildCompiler, Compiler, Sandbox, SandboxError, SandboxOptions, Services};
+use hookbox_sandbox::{
+    CallFailure, ChildCompiler, Compiler, Sandbox, SandboxError, SandboxOptions, Services,
+};
 use hookbox_server::{Config, compile_cache, services};
 use hookbox_store::Store;
 use serde_json::{Map, Value};
@@ -73,6 +75,12 @@ async fn generation(sandbox: &Sandbox, config: &Config) -> anyhow::Result<Genera
 fn all(errors: &[LoadError]) -> anyhow::Error {
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     anyhow::anyhow!(texts.join("\n"))
+}
+
+/// How a call failed, a line a fact.
+fn told_death(failure: &CallFailure) -> String {
+    let lines = failure.lines().into_iter().map(|(name, text)| format!("\n    {name:<10} {text}"));
+    lines.collect()
 }
 
 /// Reads `--setting KEY=VALUE`: JSON where the value is JSON, else text.

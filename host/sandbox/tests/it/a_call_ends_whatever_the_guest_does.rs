@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookbox_sandbox::{Answer, CallFailure, Limit, Limits, PluginOptions};
+use hookbox_sandbox::{Answer, CallFailure, Grant, Granting, Grants, Limit, Limits, PluginOptions};
 
 use crate::support::{
-    AGES, admit, call, call_within, host_log, new_url, only_function, options, plugin, prebuilt, sandbox,
-    until, written,
+    AGES, admit, call, call_within, contract, host_log, new_url, only_function, options, plugin, prebuilt,
+    sandbox, until, written,
 };
 
 /// What a guest that never ends by itself gets.
@@ -165,7 +165,35 @@ async fn an_exit_is_a_failure_of_its_own() {
 
 #[tokio::test]
 async fn gigabytes_of_random_bytes_are_refused() {
-    assert_eq!(failure_of("random-gigabytes").await.code(), "trap");
+    assert_eq!(limit(&failure_of("random-gigabytes").await), (Limit::RandomBytes, Some("run-filter")));
+    let failure = failure_of("random-in-small-portions").await;
+    assert_eq!(limit(&failure).0, Limit::RandomBytes);
+    assert!(failure.to_string().contains("65536 bytes allowed, 66560 wanted"), "{failure}");
+}
+
+#[tokio::test]
+async fn the_clock_is_coarse_unless_a_fine_one_is_granted() {
+    let sandbox = sandbox();
+    let coarse = plugin(&sandbox, &written("times-the-host"));
+    assert_eq!(new_url(call(&coarse, "/").await), "", "no two readings are nearer than a millisecond");
+    let grants = Grants::new([Grant::FineClock]);
+    let admitted = sandbox.admit(&written("times-the-host"), &contract(), &Granting::These(&grants)).unwrap();
+    assert_eq!(new_url(call(&sandbox.plugin(&admitted, options()), "/").await), "fine");
+}
+
+#[tokio::test]
+async fn all_calls_of_a_plugin_share_a_rate_of_log_lines() {
+    let sandbox = sandbox();
+    let limits = Limits { log_bytes: 1 << 20, log_bytes_per_second: 1 << 10, ..Limits::default() };
+    let chatty =
+        sandbox.plugin(&admit(&sandbox, &written("floods-the-log")), PluginOptions { limits, ..options() });
+    for _ in 0..3 {
+        assert!(matches!(call(&chatty, "/").await, Ok(Ok(_))), "calls go on");
+    }
+    let written = host_log();
+    // Ten seconds' worth, and what a slow machine's clock gives back meanwhile.
+    assert!(written.len() < 64 << 10, "{} bytes", written.len());
+    assert!(written.contains("log rate reached"), "{written}");
 }
 
 #[tokio::test]
