@@ -37,6 +37,11 @@ pub(crate) fn explain(
     if let Some((limit, used)) = limit(error, &reason, state, time) {
         return died.at_limit(LimitReport::new(limit, used, &state.owner.limits, time));
     }
+    if state.starved {
+        let most = state.owner.memory.usage().most_bytes;
+        let detail = format!("all plugins together have the {most} bytes of memory that they may");
+        return CallFailure::Overloaded { detail };
+    }
     CallFailure::Trap {
         reason: crate::log::escape(&reason, 512),
         function: died.function,

@@ -18,6 +18,7 @@ mod grants;
 mod instances;
 mod limits;
 mod log;
+mod memory;
 mod plan;
 mod plugin;
 mod problem;
@@ -36,6 +37,7 @@ pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};
 pub use grants::{Grant, GrantError, Grants, Host, Origin};
 pub use limits::{COMPONENT_BYTES, Limit, Limits};
+pub use memory::GuestMemoryUse;
 pub use plugin::{
     Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, SandboxOptions,
     TryOutError,

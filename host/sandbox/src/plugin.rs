@@ -22,6 +22,7 @@ use crate::grants::Grants;
 use crate::instances::{Counted, Instances};
 use crate::limits::Limits;
 use crate::log::LogRate;
+use crate::memory::{GuestMemory, GuestMemoryUse};
 use crate::problem::{Problem, ProblemCode};
 use crate::state::{CallState, Owner};
 
@@ -53,6 +54,8 @@ pub struct SandboxOptions {
     pub compiler: Compiler,
     /// What capabilities work on.
     pub services: Services,
+    /// Bytes of linear memory that all instances together may have; `None` for no bound but each plugin's own.
+    pub guest_memory_bytes: Option<usize>,
 }
 
 /// Admits components and runs them. Cheap to clone; all clones are one.
@@ -66,6 +69,7 @@ struct Shared {
     allocation: Allocation,
     loader: Loader,
     services: Services,
+    memory: Arc<GuestMemory>,
     instances: Instances,
     next_plugin: AtomicU64,
     _ticker: Ticker,
@@ -92,6 +96,7 @@ impl Sandbox {
                 engine,
                 allocation,
                 services: options.services,
+                memory: Arc::new(GuestMemory::new(options.guest_memory_bytes)),
                 instances: Instances::new(),
                 next_plugin: AtomicU64::new(0),
                 _ticker: ticker,
@@ -107,6 +112,11 @@ impl Sandbox {
     /// How full the instance pool is; `None` without a pool.
     pub fn pool_use(&self) -> Option<PoolUse> {
         engine::pool_use(&self.shared.engine)
+    }
+
+    /// How much memory all plugins together have.
+    pub fn guest_memory(&self) -> GuestMemoryUse {
+        self.shared.memory.usage()
     }
 
     /// Admits a component: has it parsed and compiled (or takes it from the cache), and matches it against the contract
@@ -170,6 +180,7 @@ impl Sandbox {
             queued: AtomicUsize::new(0),
             owner: Arc::new(Owner {
                 name,
+                memory: Arc::clone(&self.shared.memory),
                 log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
                 settings: options.settings,
                 limits: options.limits,

@@ -12,6 +12,7 @@ use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
 use crate::log::{CallLog, LogRate};
+use crate::memory::GuestMemory;
 
 /// What all calls of a plugin share.
 pub(crate) struct Owner {
@@ -21,6 +22,7 @@ pub(crate) struct Owner {
     pub(crate) grants: Grants,
     pub(crate) services: Services,
     pub(crate) log_rate: Arc<LogRate>,
+    pub(crate) memory: Arc<GuestMemory>,
     pub(crate) http: Arc<Outgoing>,
 }
 
@@ -37,6 +39,8 @@ pub(crate) struct CallState {
     table_elements: usize,
     /// The first limit that refused something in this call, with the amount that was wanted.
     pub(crate) refused: Option<(Limit, u64)>,
+    /// Whether the guest was refused memory because all plugins together have as much as they may.
+    pub(crate) starved: bool,
     pub(crate) table: ResourceTable,
     /// Made when a guest first touches WASI: most Rust guests never do.
     wasi: Option<WasiCtx>,
@@ -58,6 +62,7 @@ impl CallState {
             memory_bytes: 0,
             table_elements: 0,
             refused: None,
+            starved: false,
             table,
             wasi: None,
             http: None,
@@ -71,6 +76,7 @@ impl CallState {
         self.host_calls = 0;
         self.random_bytes = 0;
         self.refused = None;
+        self.starved = false;
         self.http = None;
         // The guest may hold streams of an earlier call: they write to this same log.
         self.log.begin(self.owner.limits.log_bytes);
@@ -119,6 +125,12 @@ impl WasiView for CallState {
     }
 }
 
+impl Drop for CallState {
+    fn drop(&mut self) {
+        self.owner.memory.give_back(self.memory_bytes);
+    }
+}
+
 impl ResourceLimiter for CallState {
     fn memory_growing(
         &mut self,
@@ -127,11 +139,16 @@ impl ResourceLimiter for CallState {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let growth = desired.saturating_sub(current);
         if total > self.owner.limits.memory_bytes {
             self.refused.get_or_insert((Limit::Memory, total as u64));
             return Ok(false);
         }
-        self.memory_bytes = total;
+        if !self.owner.memory.take(growth) {
+            self.starved = true;
+            return Ok(false);
+        }
+        self.memory_bytes += growth;
         Ok(true)
     }
 

@@ -60,6 +60,9 @@ pub struct ServerTable {
     /// How long a stopping server waits for calls in flight. Default 30 seconds.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
+    /// The most bytes of memory that all plugins' instances together may have; a call that wants more is answered 503.
+    /// Default 2 GiB.
+    pub guest_memory: ByteSize,
     /// `[server.compile]`.
     pub compile: CompileTable,
 }
@@ -72,6 +75,7 @@ impl Default for ServerTable {
             body: ByteSize::mib(1),
             events_in_flight: 1_024,
             shutdown_grace: Duration::from_secs(30),
+            guest_memory: ByteSize::gib(2),
             compile: CompileTable::default(),
         }
     }

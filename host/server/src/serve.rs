@@ -91,6 +91,7 @@ pub async fn serve(
         cache: Some(compile_cache(&config.server.data)),
         compiler,
         services: services(&store),
+        guest_memory_bytes: Some(usize::try_from(config.server.guest_memory.as_u64()).unwrap_or(usize::MAX)),
     })?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
     let app = App::new(sandbox.clone(), store, config)?;

@@ -93,6 +93,10 @@ fn install() -> PrometheusHandle {
         "hookbox_events_in_flight",
         "Events accepted and not yet delivered to all receivers."
     );
+    metrics::describe_gauge!(
+        "hookbox_guest_memory_bytes",
+        "Bytes of linear memory that all plugins' instances together have."
+    );
     metrics::describe_gauge!("hookbox_pool_component_instances", "Component instances alive in the pool.");
     metrics::describe_gauge!("hookbox_pool_memories", "Linear memories in use in the pool.");
     metrics::describe_gauge!("hookbox_pool_tables", "Tables in use in the pool.");
@@ -123,5 +127,6 @@ pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
         metrics::gauge!("hookbox_pool_resident_bytes").set(pool.resident_bytes as f64);
     }
     app.measure_plugins();
+    metrics::gauge!("hookbox_guest_memory_bytes").set(app.sandbox.guest_memory().used_bytes as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

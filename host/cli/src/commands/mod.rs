@@ -44,7 +44,7 @@ fn sandbox_to_run(config: &Config) -> anyhow::Result<Sandbox> {
 fn sandbox_on(config: &Config, services: Services) -> anyhow::Result<Sandbox> {
     let compiler = compiler(config)?;
     let cache = Some(compile_cache(&config.server.data)).filter(|folder| folder.is_dir());
-    let options = SandboxOptions { cache, compiler, services };
+    let options = SandboxOptions { cache, compiler, services, guest_memory_bytes: None };
     match Sandbox::new(options.clone()) {
         Err(error @ SandboxError::Cache { .. }) => {
             tracing::warn!("{error}: everything is compiled anew");

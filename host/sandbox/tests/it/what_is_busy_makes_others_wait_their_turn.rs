@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookbox_sandbox::{CallFailure, Isolation, Limits, Plugin, PluginOptions, Sandbox};
+use hookbox_sandbox::{CallFailure, Isolation, Limits, Plugin, PluginOptions, Sandbox, SandboxOptions};
 use tokio::task::JoinSet;
 
-use crate::support::{AGES, admit, call, call_within, options, prebuilt, sandbox, until, written};
+use crate::support::{AGES, admit, call, call_within, options, plugin, prebuilt, sandbox, until, written};
 
 fn crowded(sandbox: &Sandbox, bytes: &[u8], concurrent_calls: usize, isolation: Isolation) -> Arc<Plugin> {
     let limits = Limits { concurrent_calls, ..Limits::default() };
@@ -154,4 +154,24 @@ async fn a_plugin_without_a_slot_waits_its_time_and_gets_the_first_that_is_free(
     };
     let (answer, ()) = tokio::join!(call_within(&third, "/", AGES), freed);
     answer.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn plugins_together_have_no_more_memory_than_they_may() {
+    let options_of = SandboxOptions { guest_memory_bytes: Some(48 << 20), ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(options_of).unwrap();
+    let hungry = plugin(&sandbox, &written("memory-bomb"));
+    let failure = call(&hungry, "/").await.unwrap_err();
+    assert!(matches!(failure, CallFailure::Overloaded { .. }), "the host is to blame: {failure:?}");
+    assert!(failure.to_string().contains("50331648 bytes"), "{failure}");
+    assert_eq!(sandbox.guest_memory().used_bytes, 0, "it is given back");
+    let about = plugin(&sandbox, &prebuilt("course-about-url"));
+    assert!(call(&about, "/courses/course-v1:a+b+c/about").await.is_ok(), "there is room for others again");
+
+    // Its own limit is below the host's: then it is the plugin's own doing.
+    let limits = Limits { memory_bytes: 16 << 20, ..Limits::default() };
+    let hungry =
+        sandbox.plugin(&admit(&sandbox, &written("memory-bomb")), PluginOptions { limits, ..options() });
+    assert_eq!(call(&hungry, "/").await.unwrap_err().code(), "memory");
+    assert_eq!(sandbox.guest_memory().used_bytes, 0);
 }
