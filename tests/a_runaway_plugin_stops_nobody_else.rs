@@ -54,3 +54,21 @@ fn other_filters_answer_while_loops_run() {
     assert_eq!(server.get("/readyz").body, "ready\n");
     assert!(loops.iter().all(|call| !call.is_finished()), "{}", server.log());
 }
+
+#[test]
+fn hunger_for_all_the_host_s_memory_is_answered_come_back_later() {
+    let configuration = format!(
+        "[server]\nguest_memory = \"16MiB\"\n[plugins.greedy]\ncomponent = \"greedy.wasm\"\nlimits = {{ time = \"10s\" }}
+         [plugins.quick]\ncomponent = \"url.wasm\"\nlimits = {{ time = \"30s\" }}
+         [filters.\"{ABOUT_URL}\"]\npipeline = [\"greedy\"]
+         [filters.\"{ABOUT_RENDER}\"]\npipeline = [\"quick\"]"
+    );
+    let site = Site::new(&configuration).with("greedy.wasm", greedy_filter());
+    let server = site.with("url.wasm", sample("course-about-url")).serve();
+    let answer = server.filter(ABOUT_URL, &about(OLD_URL));
+    let problem = answer.problem(503, "overloaded");
+    assert!(answer.header("retry-after").parse::<u32>().is_ok(), "{answer:?}");
+    assert!(problem["detail"].as_str().unwrap().contains("16777216 bytes of memory"), "{problem}");
+    assert_eq!(server.metric("hookbox_guest_memory_bytes", &[]), 0.0, "it is given back");
+    assert_eq!(steps(&server.filter(ABOUT_RENDER, &about(OLD_URL)).json(200)), [("quick", "proceeded")]);
+}
