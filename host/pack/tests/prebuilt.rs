@@ -35,9 +35,15 @@ fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
 
 #[test]
 fn a_plugin_says_who_it_is_and_is_small() {
-    for name in ["catalog-logger", "course-about-url", "enrollment-guard", "test-panic"] {
+    // The last one keeps its debug information.
+    for (name, most) in [
+        ("catalog-logger", 150_000),
+        ("course-about-url", 150_000),
+        ("enrollment-guard", 150_000),
+        ("test-panic", 500_000),
+    ] {
         let component = component(name);
-        assert!(component.len() < 150_000, "{name} has {} bytes", component.len());
+        assert!(component.len() < most, "{name} has {} bytes", component.len());
 
         let payload = Payload::from_binary(&component).unwrap();
         let metadata = payload.metadata();

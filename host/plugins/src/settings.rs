@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use hookbox_hooks::OnFailure;
-use hookbox_sandbox::{Grant, Grants, Isolation, Limits};
+use hookbox_sandbox::{Grant, Grants, Isolation, JSON_DEPTH_MOST, Limits};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
@@ -105,8 +105,6 @@ pub type FiltersTable = BTreeMap<String, Value>;
 
 /// Calls of a reused instance when the configuration does not say.
 const MAX_CALLS: u32 = 1_000;
-/// The JSON parser itself goes no deeper than 128.
-const DEEPEST_JSON: usize = 120;
 /// The longest pause of a quarantine.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -159,8 +157,8 @@ impl LimitsTable {
                 Some(_) => Err(format!("limits.{key} must be from 1ms to 10m")),
             };
         let json_depth = self.json_depth.unwrap_or(default.json_depth);
-        if !(1..=DEEPEST_JSON).contains(&json_depth) {
-            return Err(format!("limits.json_depth must be from 1 to {DEEPEST_JSON}"));
+        if !(1..=JSON_DEPTH_MOST).contains(&json_depth) {
+            return Err(format!("limits.json_depth must be from 1 to {JSON_DEPTH_MOST}"));
         }
         Ok(Limits {
             filter_time_ms: milliseconds("time", self.time, default.filter_time_ms)?,

@@ -38,8 +38,10 @@ pub(crate) fn explain(
         return died.at_limit(LimitReport::new(limit, used, &state.owner.limits, time));
     }
     if state.starved {
-        let most = state.owner.memory.usage().most_bytes;
-        let detail = format!("all plugins together have the {most} bytes of memory that they may");
+        let most = state.owner.memory.most_bytes();
+        let detail = format!(
+            "of the {most} bytes of memory that all plugins together may have (`server.guest_memory`), too little is left"
+        );
         return CallFailure::Overloaded { detail };
     }
     CallFailure::Trap {

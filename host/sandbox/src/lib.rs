@@ -36,7 +36,7 @@ pub use digest::Digest;
 pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};
 pub use grants::{Grant, GrantError, Grants, Host, Origin};
-pub use limits::{COMPONENT_BYTES, Limit, Limits};
+pub use limits::{COMPONENT_BYTES, JSON_DEPTH_MOST, Limit, Limits};
 pub use memory::GuestMemoryUse;
 pub use plugin::{
     Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, SandboxOptions,

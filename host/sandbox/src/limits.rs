@@ -7,7 +7,7 @@ use serde::Serialize;
 /// The limits of one plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Wall-clock milliseconds of one filter step, from making the instance to reading its answer.
+    /// Wall-clock milliseconds of one filter step, from waiting for its turn to reading its answer.
     /// Configuration: `time`. Default 100.
     pub filter_time_ms: u64,
     /// Wall-clock milliseconds of one event delivery. Configuration: `event_time`. Default 5,000.
@@ -20,7 +20,7 @@ pub struct Limits {
     /// Bytes of values that one crossing from guest to host may carry: an answer, or the arguments of one host
     /// call. Configuration: `answer`. Default 4 MiB.
     pub answer_bytes: usize,
-    /// Levels of nesting in a JSON document that a guest answers with; at most 127, however high this is.
+    /// Levels of nesting in a JSON document that a guest answers with; at most 120.
     /// Configuration: `json_depth`. Default 64.
     pub json_depth: usize,
     /// Calls from the guest into the host in one call. Configuration: `host_calls`. Default 1,000.
@@ -124,8 +124,8 @@ impl Limits {
 pub(crate) const WASM_STACK_BYTES: usize = 512 << 10;
 /// Bytes of the fiber that runs a guest and the host functions it calls. At least 1 MiB more than the guest's share.
 pub(crate) const ASYNC_STACK_BYTES: usize = 2 << 20;
-/// Levels of JSON that the host's parser takes.
-pub(crate) const JSON_DEPTH_MOST: usize = 127;
+/// The most that [`Limits::json_depth`] can be: the host's parser itself goes no deeper than 127.
+pub const JSON_DEPTH_MOST: usize = 120;
 /// Values in a JSON document that a guest answers with: as a tree each takes 100 bytes and more, as text two.
 pub(crate) const JSON_VALUES: usize = 200_000;
 /// Bytes of a component, as installed.

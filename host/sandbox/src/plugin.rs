@@ -22,7 +22,7 @@ use crate::grants::Grants;
 use crate::instances::{Counted, Instances};
 use crate::limits::Limits;
 use crate::log::LogRate;
-use crate::memory::{GuestMemory, GuestMemoryUse};
+use crate::memory::{GuestMemory, GuestMemoryUse, Share};
 use crate::problem::{Problem, ProblemCode};
 use crate::state::{CallState, Owner};
 
@@ -180,7 +180,7 @@ impl Sandbox {
             queued: AtomicUsize::new(0),
             owner: Arc::new(Owner {
                 name,
-                memory: Arc::clone(&self.shared.memory),
+                memory: Share::of(&self.shared.memory),
                 log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
                 settings: options.settings,
                 limits: options.limits,

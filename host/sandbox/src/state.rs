@@ -12,7 +12,7 @@ use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
 use crate::log::{CallLog, LogRate};
-use crate::memory::GuestMemory;
+use crate::memory::Share;
 
 /// What all calls of a plugin share.
 pub(crate) struct Owner {
@@ -22,7 +22,7 @@ pub(crate) struct Owner {
     pub(crate) grants: Grants,
     pub(crate) services: Services,
     pub(crate) log_rate: Arc<LogRate>,
-    pub(crate) memory: Arc<GuestMemory>,
+    pub(crate) memory: Share,
     pub(crate) http: Arc<Outgoing>,
 }
 
