@@ -144,12 +144,18 @@ impl Config {
             figment = figment.merge(Toml::file_exact(overlay));
         }
         let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
-        let mut config: Self = figment.merge(variables).extract().map_err(mistakes)?;
+        let mut config = Self::read(figment.merge(variables))?;
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(config)
+    }
+
+    /// Checks what was put together from files and variables.
+    fn read(layers: Figment) -> Result<Self, ConfigError> {
+        let config: Self = layers.extract().map_err(mistakes)?;
         if config.server.events_in_flight == 0 {
             return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
         }
         Cors::new(&config.cors).map_err(|mistake| ConfigError(vec![format!("cors.origins: {mistake}")]))?;
-        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(config)
     }
 }
@@ -220,3 +226,6 @@ fn in_plain_words(said: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod fuzz;
