@@ -137,7 +137,7 @@ mod tests {
         assert!(message.contains("too large") && message.contains("500"), "{message}");
         let again = catch_unwind(|| {
             within(Duration::ZERO, seed.parse().unwrap(), "numbers", &(0..1_000_u32), |input| {
-                assert!(input < 500)
+                assert!(input < 500);
             })
         });
         assert!(again.is_err(), "the seed repeats the failure with its first input");

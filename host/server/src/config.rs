@@ -146,13 +146,13 @@ impl Config {
             figment = figment.merge(Toml::file_exact(overlay));
         }
         let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
-        let mut config = Self::read(variables::over(figment, &variables))?;
+        let mut config = Self::read(&variables::over(figment, &variables))?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(config)
     }
 
     /// Checks what was put together from files and variables.
-    fn read(layers: Figment) -> Result<Self, ConfigError> {
+    fn read(layers: &Figment) -> Result<Self, ConfigError> {
         let config: Self = layers.extract().map_err(mistakes)?;
         if config.server.events_in_flight == 0 {
             return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));

@@ -6,7 +6,7 @@ mod texts;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arbitrary::Unstructured;
 use hookbox_fuzz::{asked_for, fuzz, mutate, mutations, peak_of, saved};
@@ -54,14 +54,18 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/admission"))
 }
 
+/// What was kept, as text or as bytes that no text makes.
+fn kept() -> Vec<Vec<u8>> {
+    let all = saved(folder(), ".wat").into_iter().chain(saved(folder(), ".wasm"));
+    all.map(|saved| wat::parse_bytes(&saved.bytes).unwrap().into_owned()).collect()
+}
+
 /// Components to begin with: what was kept, the attacks, and what toolchains built.
 fn components() -> Vec<Vec<u8>> {
-    let kept =
-        saved(folder(), ".wat").into_iter().map(|saved| wat::parse_bytes(&saved.bytes).unwrap().into_owned());
     let attacks = hookbox_hostile::attacks().unwrap();
     let attacks = attacks.iter().map(|attack| attack.component().unwrap());
     let built = ["catalog-logger", "test-panic"].map(prebuilt);
-    kept.chain(attacks).chain(built).collect()
+    kept().into_iter().chain(attacks).chain(built).collect()
 }
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -69,8 +73,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let changed =
         (all.clone(), mutations(WORDS)).prop_map(|(bytes, mutations)| mutate(&bytes, &mutations)).boxed();
     let smith = vec(any::<u8>(), 0..1_024).prop_filter_map("too few bytes for a component", |seed| {
-        let mut config = wasm_smith::Config::default();
-        config.max_imports = 8;
+        let config = wasm_smith::Config { max_imports: 8, ..wasm_smith::Config::default() };
         let component = wasm_smith::Component::new(config, &mut Unstructured::new(&seed));
         component.map(|component| component.to_bytes()).ok()
     });
@@ -171,7 +174,23 @@ fn any_bytes_are_refused_with_reasons_or_can_be_called() {
 #[test]
 fn what_was_found_before_stays_mended() {
     let tried = Tried::new();
-    for saved in saved(folder(), ".wat") {
-        tried.holds(&wat::parse_bytes(&saved.bytes).unwrap());
+    for bytes in kept() {
+        tried.holds(&bytes);
     }
+}
+
+/// Found by the target: a likeness of each name to each hook took minutes, and the report was as large as the component.
+#[test]
+fn a_crowd_of_long_names_is_refused_soon_with_a_short_report() {
+    let names: Vec<_> =
+        (0..300).map(|at| format!("openedx:filters/{}{at}", "x-".repeat(5_000) + "x")).collect();
+    let bytes = wat::parse_str(texts::exporting(&names)).unwrap();
+    let start = Instant::now();
+    let tried = Tried::new();
+    let Err(report) = tried.sandbox.admit(&bytes, &contract(), &Granting::WhatItImports) else {
+        panic!("it must be refused")
+    };
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(report.problems.len(), 100, "{}", report.problems[0]);
+    can_be_shown(&report);
 }

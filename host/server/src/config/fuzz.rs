@@ -138,7 +138,7 @@ fn is_read_or_explained(given: &Given) {
             figment = figment.merge(Variable { name, text: text.clone(), metadata });
         }
     }
-    match Config::read(figment) {
+    match Config::read(&figment) {
         Err(ConfigError(mistakes)) => {
             assert!(!mistakes.is_empty());
             mistakes.iter().for_each(|mistake| can_be_shown(mistake));

@@ -33,7 +33,11 @@ pub(super) fn components() -> impl Strategy<Value = Vec<u8>> {
             let items: Vec<_> = (0..count).map(|at| (format!("{name}{at}"), item)).collect();
             named(&items)
         }),
-        2 => (prop::sample::select(LEVELS), height(), name()).prop_map(|(level, height, name)| tower(level, height, &name)),
+        1 => (name(), 1..400_usize).prop_map(|(name, count)| {
+            let names: Vec<_> = (0..count).map(|at| format!("{name}{at}")).collect();
+            exporting(&names)
+        }),
+        2 => (prop::sample::select(LEVELS), height()).prop_map(|(level, height)| tower(level, height)),
     ];
     let sections = (name(), vec(any::<u8>(), 0..32)).prop_map(|(name, more)| custom(&name, &more));
     prop_oneof![
@@ -41,6 +45,15 @@ pub(super) fn components() -> impl Strategy<Value = Vec<u8>> {
         1 => height().prop_map(nested),
         1 => sections,
     ]
+}
+
+/// A component that exports one interface under each of these names, as text.
+pub(super) fn exporting(names: &[String]) -> String {
+    let mut text = FUNCTION.replace(" (export N (instance $e))", "");
+    for name in names {
+        let _ = write!(text, "(export {} (instance $e))", quoted(name));
+    }
+    format!("(component {text})")
 }
 
 fn height() -> impl Strategy<Value = usize> {
@@ -65,6 +78,24 @@ fn name() -> impl Strategy<Value = String> + Clone {
     ]
 }
 
+/// A module whose function `f` fits a text or a list as its parameter and nearly anything as its result.
+macro_rules! module {
+    () => {
+        "(core module $m (memory (export \"m\") 1) \
+            (func (export \"r\") (param i32 i32 i32 i32) (result i32) (i32.const 64)) \
+            (func (export \"f\") (param i32 i32) (result i32) (i32.const 0)) (func (export \"n\"))) \
+         (core instance $i (instantiate $m)) "
+    };
+}
+/// That function lifted, after its types.
+const LIFT: &str = "(canon lift (core func $i \"f\") (memory $i \"m\") (realloc (func $i \"r\")))";
+
+/// An exported interface with a function.
+const FUNCTION: &str = concat!(
+    module!(),
+    "(func $f (canon lift (core func $i \"n\"))) (instance $e (export \"run-filter\" (func $f))) (export N (instance $e))"
+);
+
 /// What a name may stand for: `N` is the name.
 const ITEMS: &[&str] = &[
     "(import N (func))",
@@ -78,11 +109,22 @@ const ITEMS: &[&str] = &[
     "(import \"f\" (func (param N string)))",
     "(import \"f\" (instance (type $r (record (field N string))) (export \"r\" (type (eq $r)))))",
     "(instance $i) (export N (instance $i))",
-    "(import \"f\" (func $f)) (instance $i (export \"run-filter\" (func $f))) (export N (instance $i))",
-    "(import \"f\" (func $f)) (instance $i (export N (func $f))) \
-     (export \"hookbox:plugin/any-filter@1.0.0\" (instance $i))",
-    "(import \"f\" (func $f (param N string) (result (result string (error string))))) \
-     (instance $i (export \"run-filter\" (func $f))) (export \"hookbox:plugin/any-filter@1.0.0\" (instance $i))",
+    FUNCTION,
+    concat!(
+        module!(),
+        "(func $f (canon lift (core func $i \"n\"))) (instance $e (export N (func $f))) \
+         (export \"hookbox:plugin/any-filter@1.0.0\" (instance $e))"
+    ),
+    concat!(
+        module!(),
+        "(func $f (param N string) (result (result string (error string))) LIFT) \
+         (instance $e (export \"run-filter\" (func $f))) (export \"hookbox:plugin/any-filter@1.0.0\" (instance $e))"
+    ),
+    concat!(
+        module!(),
+        "(func $f (param \"settings\" string) (result (result (error string))) LIFT) \
+         (instance $e (export \"configure\" (func $f))) (export N (instance $e))"
+    ),
     "(core module $m (func (export N))) (core instance $i (instantiate $m))",
     "(core module $m (import N N (func))) (core instance $i (instantiate $m))",
     "(component $c (import N (func))) (export \"c\" (component $c))",
@@ -91,22 +133,28 @@ const ITEMS: &[&str] = &[
 fn named(items: &[(String, &str)]) -> String {
     let mut text = String::from("(component ");
     for (at, (name, item)) in items.iter().enumerate() {
-        let mut quoted = String::from("\"");
-        for byte in name.bytes() {
-            let _ = write!(quoted, "\\{byte:02x}");
+        let quoted = quoted(name);
+        let item = item.replace("LIFT", LIFT).replace("\"f\" (", &format!("\"f{at}\" ("));
+        let item =
+            item.replace(" N ", &format!(" {quoted} ")).replace("(export N)", &format!("(export {quoted})"));
+        // Each item has names of its own.
+        for letter in item
+            .chars()
+            .scan(false, |dollar, letter| Some((std::mem::replace(dollar, letter == '$'), letter)))
+        {
+            text.push(letter.1);
+            if letter.0 {
+                let _ = write!(text, "{at}");
+            }
         }
-        quoted.push('"');
-        let one = |letter: &str| format!("{letter}{at} ");
-        let item = item.replace("$i)", &format!("{})", one("$i"))).replace("$i ", &one("$i"));
-        let item = item.replace("$f)", &format!("{})", one("$f"))).replace("$f ", &one("$f"));
-        let item = item.replace("$m)", &format!("{})", one("$m"))).replace("$m ", &one("$m"));
-        let item = item.replace("$c)", &format!("{})", one("$c"))).replace("$c ", &one("$c"));
-        text += &item
-            .replace("\"f\"", &format!("\"f{at}\""))
-            .replace(" N ", &format!(" {quoted} "))
-            .replace("(export N)", &format!("(export {quoted})"));
     }
     text + ")"
+}
+
+/// A name as text writes it, whatever it is made of.
+fn quoted(name: &str) -> String {
+    let letters: String = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    format!("\"{letters}\"")
 }
 
 /// What each level of a tower makes of the one below.
@@ -119,22 +167,27 @@ const LEVELS: &[&str] = &[
     "(list (tuple string $t))",
 ];
 
-fn tower(level: &str, height: usize, name: &str) -> String {
+fn tower(level: &str, height: usize) -> String {
     let mut text = String::from("(component (type $t0 string)");
     for at in 1..=height {
         let _ = write!(text, "(type $t{at} {})", level.replace("$t", &format!("$t{}", at - 1)));
     }
+    let ty = format!("(param \"arguments\" $t{height}) (result $t{height})");
     let _ = write!(
         text,
-        "(type $f (func (param \"a\" $t{height}) (result $t{height})))
-         (import \"own\" (func $own (type $f)))
-         (instance $i (export \"run-filter\" (func $own)))
-         (export \"hookbox:plugin/any-filter@1.0.0\" (instance $i))
-         (component $inside (import \"f\" (func (type $f))))
-         (instance (instantiate $inside (with \"f\" (func $own)))))"
+        "(import \"own\" (func $own {ty})) (component $inside (import \"f\" (func {ty})))
+         (instance (instantiate $inside (with \"f\" (func $own))))"
     );
-    let _ = name;
-    text
+    // A list has two core values whatever is in it.
+    if level.starts_with("(list") {
+        text += module!();
+        let _ = write!(
+            text,
+            "(func $f {ty} {LIFT}) (instance $e (export \"run-filter\" (func $f)))
+             (export \"hookbox:plugin/any-filter@1.0.0\" (instance $e))"
+        );
+    }
+    text + ")"
 }
 
 /// Components inside each other.
