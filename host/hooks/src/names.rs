@@ -100,8 +100,15 @@ pub fn escaped(wit: &str) -> String {
 
 /// The candidate nearest to `name`, when one is near enough to be what was meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A likeness is at most what the lengths leave; a name of any length from outside costs no more than this.
+    let letters = name.chars().count();
+    let may_be = |candidate: &&str| {
+        let others = candidate.chars().count();
+        letters.min(others) * 10 >= letters.max(others) * 6
+    };
     candidates
         .into_iter()
+        .filter(may_be)
         .map(|candidate| (strsim::normalized_damerau_levenshtein(name, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))

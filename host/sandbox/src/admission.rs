@@ -28,14 +28,37 @@ pub struct Report {
     pub bytes: usize,
     /// Who it says it is.
     pub metadata: Metadata,
-    /// The interfaces it exports.
+    /// The interfaces it exports, at most 256.
     pub exports: Vec<Export>,
-    /// The interfaces it imports.
+    /// The interfaces it imports, at most 256.
     pub imports: Vec<String>,
     /// The grants that its imports need, as an operator writes them: `keyvalue`.
     pub grants: Vec<&'static str>,
-    /// Why it is refused; empty when it is admitted.
+    /// Why it is refused; empty when it is admitted. At most 100 are told.
     pub problems: Vec<Problem>,
+}
+
+/// Imports and exports that a report lists.
+const LISTED: usize = 256;
+/// Problems that a report tells.
+const PROBLEMS: usize = 100;
+/// Bytes of a name in a report.
+const SHOWN_NAME_BYTES: usize = 256;
+
+impl Report {
+    /// Makes it fit to be shown: names are the component's own words, of any length and with any characters, and there
+    /// may be any number of them.
+    pub(crate) fn shown(mut self) -> Self {
+        self.problems.truncate(PROBLEMS);
+        self.imports.truncate(LISTED);
+        self.exports.truncate(LISTED);
+        self.problems.iter_mut().for_each(Problem::escape);
+        for name in self.imports.iter_mut().chain(self.exports.iter_mut().map(|export| &mut export.interface))
+        {
+            *name = crate::log::escape(name, SHOWN_NAME_BYTES);
+        }
+        self
+    }
 }
 
 /// The standard component metadata.
@@ -265,12 +288,18 @@ pub(crate) fn match_contract(
             if !report.grants.contains(&capability.grant()) {
                 report.grants.push(capability.grant());
             }
-        } else if !OFFERED.contains(&unversioned(name)) && !only_types(engine, &item.ty) {
+        } else if report.problems.len() < PROBLEMS
+            && !OFFERED.contains(&unversioned(name))
+            && !only_types(engine, &item.ty)
+        {
             report.problems.push(unknown_import(name));
         }
     }
     let mut functions = Vec::new();
     for (name, item) in ty.exports(engine) {
+        if report.problems.len() >= PROBLEMS {
+            break;
+        }
         let role = match export(engine, component, contract, name, &item.ty) {
             Ok(Some(function)) => {
                 functions.push(function);

@@ -2,6 +2,8 @@
 //! own. A plugin built against an older catalogue has fewer fields: they are left out. One built against a newer
 //! catalogue has more: they are `none` where they may be.
 
+#[cfg(test)]
+mod fuzz;
 mod lift;
 mod lower;
 

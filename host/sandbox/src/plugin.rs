@@ -132,7 +132,7 @@ impl Sandbox {
     ) -> Result<Admitted, Box<Report>> {
         let mut report = admission::inspect(bytes);
         if !report.problems.is_empty() {
-            return Err(Box::new(report));
+            return Err(Box::new(report.shown()));
         }
         let engine = &self.shared.engine;
         let loaded = self.shared.loader.load(&report.digest, bytes);
@@ -142,7 +142,7 @@ impl Sandbox {
             Ok(component) => component,
             Err(problem) => {
                 report.problems.push(problem);
-                return Err(Box::new(report));
+                return Err(Box::new(report.shown()));
             }
         };
         let functions = admission::match_contract(engine, &component, contract, &mut report);
@@ -150,9 +150,10 @@ impl Sandbox {
         let pre = capabilities::linker(engine, &grants).and_then(|linker| linker.instantiate_pre(&component));
         match pre {
             Ok(pre) if report.problems.is_empty() => {
-                Ok(Admitted { report: Arc::new(report), pre, functions: functions.into(), grants })
+                let report = Arc::new(report.shown());
+                Ok(Admitted { report, pre, functions: functions.into(), grants })
             }
-            Ok(_) => Err(Box::new(report)),
+            Ok(_) => Err(Box::new(report.shown())),
             Err(error) => {
                 // An import nobody offers has been reported already, in better words.
                 let told = [ProblemCode::UnknownImport, ProblemCode::NotGranted];
@@ -162,7 +163,7 @@ impl Sandbox {
                     let code = ProblemCode::ImportMismatch;
                     report.problems.push(Problem::new(code, "imports of the host's types", found, help));
                 }
-                Err(Box::new(report))
+                Err(Box::new(report.shown()))
             }
         }
     }

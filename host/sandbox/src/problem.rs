@@ -64,6 +64,9 @@ pub enum ProblemCode {
     NoHooks,
 }
 
+/// Bytes of a text in a problem.
+const TEXT_BYTES: usize = 2_048;
+
 impl Problem {
     pub(crate) fn new(
         code: ProblemCode,
@@ -79,6 +82,15 @@ impl Problem {
             expected: expected.into(),
             found: found.into(),
             help: help.into(),
+        }
+    }
+
+    /// Makes every character of a component's own words visible, and cuts them.
+    pub(crate) fn escape(&mut self) {
+        let names = [&mut self.interface, &mut self.function, &mut self.place];
+        let texts = [&mut self.expected, &mut self.found, &mut self.help];
+        for text in names.into_iter().flatten().chain(texts) {
+            *text = crate::log::escape(text, TEXT_BYTES);
         }
     }
 

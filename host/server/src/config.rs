@@ -1,12 +1,14 @@
 //! `hookbox.toml`: read, overlaid, checked. The host never writes it.
 
+mod variables;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use figment::Figment;
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Toml};
 use hookbox_hooks::names;
 use hookbox_plugins::{FiltersTable, PluginsTable};
@@ -201,7 +203,14 @@ impl Config {
             figment = figment.merge(Toml::file_exact(overlay));
         }
         let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
-        let mut config: Self = figment.merge(variables).extract().map_err(mistakes)?;
+        let mut config = Self::read(&variables::over(figment, &variables))?;
+        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Ok(config)
+    }
+
+    /// Checks what was put together from files and variables.
+    fn read(layers: &Figment) -> Result<Self, ConfigError> {
+        let config: Self = layers.extract().map_err(mistakes)?;
         if config.server.events_in_flight == 0 {
             return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
         }
@@ -209,8 +218,8 @@ impl Config {
         if !mistakes.is_empty() {
             return Err(ConfigError(mistakes));
         }
-        Cors::new(&config.cors).map_err(|mistake| ConfigError(vec![format!("cors.origins: {mistake}")]))?;
-        config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Cors::new(&config.cors)
+            .map_err(|mistake| ConfigError(vec![format!("cors.origins: {}", readable(&mistake))]))?;
         Ok(config)
     }
 }
@@ -233,7 +242,30 @@ fn overlay(path: &Path, environment: &str) -> Result<PathBuf, ConfigError> {
 }
 
 fn mistakes(error: figment::Error) -> ConfigError {
-    ConfigError(error.into_iter().map(|mistake| describe(&mistake)).collect())
+    ConfigError(error.into_iter().map(|mistake| readable(&describe(&mistake))).collect())
+}
+
+/// Letters of a mistake: a key has as many as somebody wrote.
+const MISTAKE: usize = 1_000;
+
+/// Makes visible what could move a terminal's cursor or reorder a line, and cuts.
+fn readable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (count, letter) in text.chars().enumerate() {
+        if count == MISTAKE {
+            out.push('…');
+            break;
+        }
+        let marks = '\u{200b}'..='\u{200f}';
+        let orders =
+            matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}') || marks.contains(&letter);
+        if orders || (letter.is_control() && letter != '\n') {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 fn describe(mistake: &figment::Error) -> String {
@@ -256,13 +288,28 @@ fn describe(mistake: &figment::Error) -> String {
         }
         Kind::UnknownVariant(value, known) => format!("{value:?} is none of {}", known.join(", ")),
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-            format!("expected {}, found {found}", in_plain_words(expected))
+            format!("expected {}, found {}", in_plain_words(expected), kind(found))
         }
         Kind::Message(message) => in_plain_words(&without_the_line(message)).to_owned(),
         Kind::MissingField(field) => format!("{field} is missing"),
         other => other.to_string(),
     };
     if key.is_empty() { format!("{place}{what}") } else { format!("{place}{key}: {what}") }
+}
+
+/// What stands there, without repeating it: where a value is not what its key takes, it may be a secret that belongs
+/// elsewhere.
+fn kind(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(true) => "true",
+        Actual::Bool(false) => "false",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) | Actual::Bytes(_) => "a text",
+        Actual::Unit | Actual::Option => "nothing",
+        Actual::Seq => "a list",
+        Actual::Map | Actual::NewtypeStruct => "a table",
+        _ => "something else",
+    }
 }
 
 /// What the TOML parser says of a place, without the line itself: a secret may stand in it.
@@ -281,3 +328,6 @@ fn in_plain_words(said: &str) -> &str {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -4,4 +4,5 @@
 
 mod contract;
 mod filter_pipelines;
+mod fuzz_cloud_events;
 mod steps;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::support::{AGES, component, object, obliging, packages, plugin, sandbox};
 
 /// A value of the type. `full` decides whether what may be absent is there.
-fn sample(ty: &ValueType, full: bool) -> Value {
+pub(crate) fn sample(ty: &ValueType, full: bool) -> Value {
     match ty {
         ValueType::Bool => json!(true),
         ValueType::Int => json!(i64::MIN),
@@ -33,7 +33,7 @@ fn sample(ty: &ValueType, full: bool) -> Value {
     }
 }
 
-fn fields(fields: &[Field], full: bool) -> Map<String, Value> {
+pub(crate) fn fields(fields: &[Field], full: bool) -> Map<String, Value> {
     let wanted = fields.iter().filter(|field| full || !field.may_be_absent());
     wanted.map(|field| (field.name.clone(), sample(&field.ty, full))).collect()
 }

@@ -9,6 +9,7 @@ mod a_compiled_component_is_kept;
 mod a_request_ends_whatever_the_server_does;
 mod answers_are_not_trusted;
 mod every_hook_of_the_catalogue_can_be_called;
+mod fuzz_admission;
 mod good_plugins_answer;
 mod older_and_newer_plugins_work;
 mod plugins_keep_rows_of_their_own;

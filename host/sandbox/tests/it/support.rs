@@ -104,9 +104,14 @@ pub(crate) fn obliging(resolve: &Resolve, world: &str) -> String {
 
 /// Everything a plugin may export.
 pub(crate) fn contract() -> Contract {
+    Contract::new(signatures())
+}
+
+/// The functions of everything that a plugin may export.
+pub(crate) fn signatures() -> impl Iterator<Item = Arc<Signature>> {
     let hooks = Catalogue::embedded().hooks().map(|hook| Arc::clone(hook.signature()));
     let generic = [any_filter(), any_event(), configure()].map(Arc::clone);
-    Contract::new(hooks.chain(generic))
+    hooks.chain(generic)
 }
 
 /// The function a plugin exports for a hook.
