@@ -2,7 +2,7 @@
 //! found, and what to do.
 
 use crate::support::Site;
-use crate::support::guest::{ABOUT_INTERFACE, of_world, sample};
+use crate::support::guest::{ABOUT_INTERFACE, of_world, sample, written};
 use crate::support::site::contains_all;
 
 const ABOUT: &str = "learning-course-about-page-url-requested-v1";
@@ -154,6 +154,40 @@ fn a_bad_setting_is_found_by_trying_the_plugin() {
     let json = site.run(&["check", "plugin.wasm", "--json", "--setting", "colour=red"]).exits(1).json();
     assert_eq!(json["trial"]["code"], "settings", "{json}");
     assert!(json["trial"]["message"].as_str().unwrap().contains("colour"), "{json}");
+}
+
+#[test]
+fn a_component_is_held_to_a_plugin_s_table() {
+    let configuration = "[plugins.keeps]\ncomponent = \"old.wasm\"
+         grants = [\"keyvalue\", \"archive:read\"]\nlimits = { memory = \"9MiB\" }
+         [plugins.plain]\ncomponent = \"old.wasm\"\nsettings = { redirect_domain = \"https://x/\" }
+         [plugins.tight]\ncomponent = \"old.wasm\"\nlimits = { memory = \"64KiB\" }";
+    let site = Site::new(configuration)
+        .with("new.wasm", written("key-value"))
+        .with("url.wasm", sample("course-about-url"));
+    // On its own it gets what it imports.
+    site.run(&["check", "new.wasm"]).exits(0).prints(&["needs grants keyvalue", "fits"]);
+
+    let ran = site.run(&["check", "new.wasm", "--plugin", "keeps"]).exits(0);
+    let unused =
+        "plugins.keeps: its component imports nothing for the grant archive:read; all it needs is keyvalue";
+    ran.prints(&["fits", "9437184 bytes", unused]);
+    let json = site.run(&["check", "new.wasm", "--plugin", "keeps", "--json"]).exits(0).json();
+    assert_eq!((&json["fits"], &json["warnings"][0]), (&true.into(), &unused.into()), "{json}");
+    assert_eq!(json["limits"]["memory_bytes"], 9 << 20, "{json}");
+
+    let refused = site.run(&["check", "new.wasm", "--plugin", "plain"]).exits(1);
+    refused.prints(&["[not-granted]", "wasi:keyvalue/store", "the grant keyvalue", "`grants`"]);
+    // Its settings hold, and those of the command line over them.
+    let settings = site.run(&["check", "url.wasm", "--plugin", "plain"]).exits(1);
+    settings.prints(&["[trial]", "\"https://x/\" is not a host name"]);
+    let given = ["check", "url.wasm", "--plugin", "plain", "--setting", "redirect_domain=site.example"];
+    site.run(&given).exits(0);
+    let tight = site.run(&["check", "url.wasm", "--plugin", "tight"]).exits(1);
+    tight.prints(&["[trial]", "65536 bytes allowed", "raised by  limits.memory"]);
+    site.run(&["check", "url.wasm", "--plugin", "gone"])
+        .exits(1)
+        .explains(&["--plugin \"gone\"", "no such table"]);
 }
 
 #[test]

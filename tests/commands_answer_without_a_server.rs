@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use hookbox_hostile::WIT_FOLDERS;
 use serde_json::{Value, json};
 
-use crate::support::guest::{WIT_FOLDERS, counting_filter, sample};
+use crate::support::guest::{counting_filter, sample, written};
 use crate::support::site::run;
 use crate::support::{
     ABOUT_URL, CATALOG_INFO, COURSE, ENROLLMENT, NEW_URL, OLD_URL, Site, about, catalog_info, enrollment,
@@ -120,6 +121,26 @@ fn filter_run_tries_components_with_settings() {
 }
 
 #[test]
+fn filter_run_tries_components_with_grants() {
+    let site = Site::empty().with("keeps.wasm", written("key-value"));
+    let arguments = about("get||color").to_string();
+    let run = |grants: &[&str]| {
+        let tried = ["filter", "run", ABOUT_URL, "--json", "--args", &arguments, "--component", "keeps.wasm"];
+        let grants: Vec<&str> = grants.iter().flat_map(|grant| ["--grant", grant]).collect();
+        site.run(&[&tried[..], &grants].concat())
+    };
+    run(&[]).exits(1).explains(&["plugins.keeps", "wasi:keyvalue/store", "the grant keyvalue"]);
+    run(&["keyvalues"]).exits(1).explains(&["grant \"keyvalues\"", "a grant is one of"]);
+    let ran = run(&["keyvalue", "archive:read"]).exits(0);
+    ran.explains(&["imports nothing for the grant archive:read"]);
+    let json = ran.json();
+    assert_eq!(steps(&json), [("keeps", "proceeded")], "{json}");
+    let came = json["kwargs"]["url"].as_str().unwrap();
+    assert!(came.contains("there is no key-value store here"), "{json}");
+    assert!(!site.path().join("hookbox-data").exists(), "a trial leaves nothing behind");
+}
+
+#[test]
 fn filter_run_says_what_failed() {
     let site = Site::new(&format!(
         "[filters.\"{ABOUT_URL}\"]\nfail_silently = false\n[plugins.fragile]\ncomponent = \"fragile.wasm\""
@@ -224,6 +245,7 @@ fn usage_errors_exit_with_2() {
         (&["hooks"], "list"),
         (&["filter", "run", ABOUT_URL], "--args"),
         (&["filter", "run", ABOUT_URL, "--args", "{}", "--setting", "a=b"], "--component"),
+        (&["filter", "run", ABOUT_URL, "--args", "{}", "--grant", "keyvalue"], "--component"),
         (&["event", "send", CATALOG_INFO], "--data"),
         (&["plugin", "lift"], "NAME"),
     ] {

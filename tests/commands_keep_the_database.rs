@@ -8,15 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::archive::{Person, ROWS, unthrottled};
 use crate::support::jwt;
-use crate::support::site::run;
-use crate::support::{Ran, Server, Site};
-
-/// A command on the data of the site's server.
-fn on_data(site: &Site, arguments: &[&str]) -> Ran {
-    let mut command = site.command(arguments);
-    command.env("HOOKBOX_SERVER__DATA", site.data());
-    run(command)
-}
+use crate::support::{Server, Site};
 
 fn create(server: &Server, person: &Person, number: usize) -> Value {
     person.post(server, &json!({"course_id": format!("course-v1:edX+Course+{number}")})).json(201)
@@ -25,16 +17,16 @@ fn create(server: &Server, person: &Person, number: usize) -> Value {
 #[test]
 fn migrate_makes_the_database_once() {
     let site = Site::new("");
-    let made = on_data(&site, &["--json", "db", "migrate"]).exits(0).json();
+    let made = site.run_on_data(&["--json", "db", "migrate"]).exits(0).json();
     assert_eq!(made["from"], 0, "{made}");
     let version = made["to"].as_u64().unwrap();
     assert!(version > 0, "{made}");
     assert!(made["database"].as_str().unwrap().ends_with("data/hookbox.db"), "{made}");
-    let ran = on_data(&site, &["db", "migrate"]).exits(0);
+    let ran = site.run_on_data(&["db", "migrate"]).exits(0);
     ran.prints(&["hookbox.db", &format!("the schema is current, version {version}")]);
-    let again = on_data(&site, &["--json", "db", "migrate"]).exits(0).json();
+    let again = site.run_on_data(&["--json", "db", "migrate"]).exits(0).json();
     assert_eq!((&again["from"], &again["to"]), (&json!(version), &json!(version)));
-    let report = on_data(&site, &["--json", "db", "check"]).exits(0).json();
+    let report = site.run_on_data(&["--json", "db", "check"]).exits(0).json();
     assert_eq!(report["sound"], true, "{report}");
     assert_eq!(report["problems"], json!([]));
     assert_eq!(report["schema_version"], version);
@@ -48,10 +40,10 @@ fn check_looks_at_a_database_in_use() {
     let server = site.serve();
     let alice = Person::known(&server, &site, "alice", 1, &[]);
     create(&server, &alice, 1);
-    let ran = on_data(&site, &["db", "check"]).exits(0);
+    let ran = site.run_on_data(&["db", "check"]).exits(0);
     ran.prints(&["hookbox.db: sound, schema version", "1 rows in users, 1 rows in archive_status"]);
     create(&server, &alice, 2);
-    on_data(&site, &["db", "migrate"]).exits(0).prints(&["the schema is current"]);
+    site.run_on_data(&["db", "migrate"]).exits(0).prints(&["the schema is current"]);
 }
 
 #[test]
@@ -77,7 +69,7 @@ fn a_backup_beside_writes_holds_what_was_answered_before_and_serves() {
         while !started.load(Ordering::Relaxed) && !writing.is_finished() {
             thread::yield_now();
         }
-        let ran = on_data(&site, &["--json", "db", "backup", "copy.db"]);
+        let ran = site.run_on_data(&["--json", "db", "backup", "copy.db"]);
         stop.store(true, Ordering::Relaxed);
         (ran, writing.join().unwrap())
     });
@@ -92,7 +84,7 @@ fn a_backup_beside_writes_holds_what_was_answered_before_and_serves() {
     fs::create_dir(restored.data()).unwrap();
     fs::copy(&copy, restored.data().join("hookbox.db")).unwrap();
     fs::copy(site.data().join("jwt-secret"), restored.data().join("jwt-secret")).unwrap();
-    on_data(&restored, &["db", "check"]).exits(0).prints(&["sound"]);
+    restored.run_on_data(&["db", "check"]).exits(0).prints(&["sound"]);
     let server = restored.serve();
     assert_eq!(alice.all(&server), before, "all that was answered before");
     let theirs = bob.all(&server);
@@ -106,14 +98,16 @@ fn a_backup_beside_writes_holds_what_was_answered_before_and_serves() {
 #[test]
 fn a_backup_overwrites_nothing_and_needs_a_place() {
     let site = Site::new("").with("precious.txt", "precious");
-    on_data(&site, &["db", "migrate"]).exits(0);
-    on_data(&site, &["db", "backup", "precious.txt"]).exits(1).explains(&["precious.txt", "not overwritten"]);
+    site.run_on_data(&["db", "migrate"]).exits(0);
+    site.run_on_data(&["db", "backup", "precious.txt"])
+        .exits(1)
+        .explains(&["precious.txt", "not overwritten"]);
     assert_eq!(fs::read_to_string(site.path().join("precious.txt")).unwrap(), "precious");
-    on_data(&site, &["db", "backup", "none/copy.db"]).exits(1).explains(&["none/copy.db", "No such file"]);
-    on_data(&site, &["db", "backup"]).exits(2).explains(&["<FILE>"]);
-    let ran = on_data(&site, &["db", "backup", "copy.db"]).exits(0);
+    site.run_on_data(&["db", "backup", "none/copy.db"]).exits(1).explains(&["none/copy.db", "No such file"]);
+    site.run_on_data(&["db", "backup"]).exits(2).explains(&["<FILE>"]);
+    let ran = site.run_on_data(&["db", "backup", "copy.db"]).exits(0);
     ran.prints(&["copy.db", "bytes, whole and checked"]);
-    on_data(&site, &["db", "backup", "copy.db"]).exits(1).explains(&["copy.db", "exists"]);
+    site.run_on_data(&["db", "backup", "copy.db"]).exits(1).explains(&["copy.db", "exists"]);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -125,7 +119,7 @@ fn a_backup_overwrites_nothing_and_needs_a_place() {
 #[test]
 fn check_install_says_what_is_missing_and_changes_nothing() {
     let site = Site::new("");
-    let report = on_data(&site, &["--json", "check-install"]).exits(1).json();
+    let report = site.run_on_data(&["--json", "check-install"]).exits(1).json();
     assert_eq!(report["ready"], false, "{report}");
     let ready: Vec<(&str, bool)> = report["findings"]
         .as_array()
@@ -134,7 +128,7 @@ fn check_install_says_what_is_missing_and_changes_nothing() {
         .map(|finding| (finding["what"].as_str().unwrap(), finding["ready"].as_bool().unwrap()))
         .collect();
     assert_eq!(ready, [("database", false), ("keys", false), ("plugins", true)]);
-    let ran = on_data(&site, &["check-install"]).exits(1);
+    let ran = site.run_on_data(&["check-install"]).exits(1);
     ran.prints(&[
         "FAILED database: ",
         "hookbox db migrate",
@@ -144,9 +138,9 @@ fn check_install_says_what_is_missing_and_changes_nothing() {
     ]);
     assert!(!site.data().exists(), "a question makes nothing");
 
-    on_data(&site, &["db", "migrate"]).exits(0);
-    on_data(&site, &["token", "--user", "alice"]).exits(0).explains(&["made a secret in", "jwt-secret"]);
-    let ran = on_data(&site, &["check-install"]).exits(0);
+    site.run_on_data(&["db", "migrate"]).exits(0);
+    site.run_on_data(&["token", "--user", "alice"]).exits(0).explains(&["made a secret in", "jwt-secret"]);
+    let ran = site.run_on_data(&["check-install"]).exits(0);
     ran.prints(&[
         "ok     database: sound",
         "ok     keys: ",
@@ -166,8 +160,8 @@ fn check_install_finds_what_keeps_the_server_from_starting() {
         ("[archive]\nrate_limit = \"often\"", "", ["archive.rate_limit", "60/minute"]),
     ] {
         let site = Site::new(configuration);
-        on_data(&site, &["check-install"]).exits(1);
-        let ran = on_data(&site, &["check-install"]);
+        site.run_on_data(&["check-install"]).exits(1);
+        let ran = site.run_on_data(&["check-install"]);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         crate::support::site::contains_all(&said, &texts, configuration);
         if !what.is_empty() {
@@ -179,8 +173,8 @@ fn check_install_finds_what_keeps_the_server_from_starting() {
 #[test]
 fn check_install_is_ready_with_a_platforms_keys() {
     let site = Site::new(jwt::AUTH);
-    on_data(&site, &["db", "migrate"]).exits(0);
-    let report = on_data(&site, &["--json", "check-install"]).exits(0).json();
+    site.run_on_data(&["db", "migrate"]).exits(0);
+    let report = site.run_on_data(&["--json", "check-install"]).exits(0).json();
     assert_eq!(report["ready"], true, "{report}");
     assert!(!report.to_string().contains(jwt::SECRET), "{report}");
     assert!(!site.data().join("jwt-secret").exists());
@@ -190,13 +184,13 @@ fn check_install_is_ready_with_a_platforms_keys() {
 fn a_token_of_the_command_is_good_until_it_ends() {
     let site = Site::new(&unthrottled(""));
     let server = site.serve();
-    let answer = on_data(&site, &["--json", "token", "--user", "alice", "--ttl", "15m"]).exits(0).json();
+    let answer = site.run_on_data(&["--json", "token", "--user", "alice", "--ttl", "15m"]).exits(0).json();
     assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("JWT"), &json!(900)));
     let authorization = format!("JWT {}", answer["token"].as_str().unwrap());
     let get = || server.send("GET", ROWS, &[("authorization", &authorization)], "");
     assert_eq!(get().status, 200);
 
-    let short = on_data(&site, &["token", "--user", "bob", "--ttl", "1s"]).exits(0);
+    let short = site.run_on_data(&["token", "--user", "bob", "--ttl", "1s"]).exits(0);
     let authorization = format!("JWT {}", short.stdout.trim());
     server.until("the token has ended", |server| {
         server.send("GET", ROWS, &[("authorization", &authorization)], "").status == 401
@@ -215,11 +209,11 @@ fn a_token_that_cannot_be_is_refused() {
         (&["--user", "a", "--user-id", "0"], 2, ["--user-id", "0"]),
         (&[], 2, ["--user", "required"]),
     ] {
-        on_data(&site, &[&["token"], arguments].concat()).exits(code).explains(&texts);
+        site.run_on_data(&[&["token"], arguments].concat()).exits(code).explains(&texts);
     }
     let site = Site::new("[auth]\nheader_prefix = \"a b\"");
-    on_data(&site, &["token", "--user", "a"]).exits(1).explains(&["auth.header_prefix", "plain name"]);
+    site.run_on_data(&["token", "--user", "a"]).exits(1).explains(&["auth.header_prefix", "plain name"]);
     let unmapped = Site::new(&format!("{}[auth.claims]\nemail = \"email\"", jwt::AUTH));
-    let ran = on_data(&unmapped, &["token", "--user", "a", "--staff"]).exits(1);
+    let ran = unmapped.run_on_data(&["token", "--user", "a", "--staff"]).exits(1);
     ran.explains(&["no claim is mapped to is_staff", "auth.claims"]);
 }

@@ -1,7 +1,7 @@
 //! `/metrics` counts calls, their time, the limits that bound, the compile cache and the instance pool.
 
-use crate::support::guest::{endless_filter, sample};
-use crate::support::{ABOUT_RENDER, ABOUT_URL, CATALOG_INFO, COURSE, OLD_URL, Site, about};
+use crate::support::guest::{endless_filter, sample, written};
+use crate::support::{ABOUT_RENDER, ABOUT_URL, CATALOG_INFO, COURSE, OLD_URL, Site, about, steps};
 
 #[test]
 fn calls_are_counted_by_hook_plugin_and_outcome() {
@@ -52,6 +52,19 @@ fn a_limit_that_bound_is_counted() {
     server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     assert_eq!((hits("time"), hits("memory")), (2.0, 0.0));
+}
+
+#[test]
+fn a_limit_that_a_plugin_got_over_is_counted_once_a_call() {
+    let site = Site::new("[plugins.modest]\ncomponent = \"modest.wasm\"\nlimits = { time = \"30s\" }")
+        .with("modest.wasm", written("goes-on-without-memory"));
+    let server = site.serve();
+    for calls in [1.0, 2.0] {
+        let answer = server.filter(ABOUT_URL, &about(OLD_URL)).json(200);
+        assert_eq!(steps(&answer), [("modest", "proceeded")]);
+        let labels = [("plugin", "modest"), ("limit", "memory")];
+        assert_eq!(server.metric("hookbox_limit_hits_total", &labels), calls);
+    }
 }
 
 #[test]

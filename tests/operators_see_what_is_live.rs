@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::guest::{sample, written};
 use crate::support::{ABOUT_RENDER, ABOUT_URL, CATALOG_INFO, ENROLLMENT, NO_STEPS, Site};
 
 fn hook<'a>(overview: &'a Value, hook_type: &str) -> &'a Value {
@@ -35,6 +36,29 @@ fn the_overview_holds_the_catalogue_and_the_live_plugins() {
     assert_eq!(names, ["catalog-logger", "course-about-url", "enrollment-guard"]);
     assert_eq!(plugins[1]["origin"], "embedded sample");
     assert_eq!(plugins[1]["limits"]["filter_time_ms"], 100);
+}
+
+#[test]
+fn a_grant_that_a_component_has_no_use_for_is_a_warning() {
+    let configuration = "[plugins.mine]\ncomponent = \"mine.wasm\"
+         grants = [\"keyvalue\", \"archive:write\", \"http:https://api.example.com\"]
+         [plugins.plain]\ncomponent = \"plain.wasm\"\ngrants = [\"clock:fine\"]";
+    let site = Site::new(configuration)
+        .with("mine.wasm", written("key-value"))
+        .with("plain.wasm", sample("course-about-url"));
+    let server = site.serve();
+    let warnings: Vec<String> =
+        serde_json::from_value(server.get("/hooks/").json(200)["warnings"].clone()).unwrap();
+    let nothing_for = "its component imports nothing for the grant";
+    let expected = [
+        format!("plugins.mine: {nothing_for} archive:write; all it needs is keyvalue"),
+        format!("plugins.mine: {nothing_for} http:https://api.example.com; all it needs is keyvalue"),
+        format!("plugins.plain: {nothing_for} clock:fine; it needs no grant"),
+    ];
+    assert_eq!(warnings, expected);
+    for warning in &expected {
+        server.logs(1, &["WARN", warning]);
+    }
 }
 
 #[test]

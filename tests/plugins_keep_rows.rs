@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::support::guest::written;
 use crate::support::http::{self, Answer};
-use crate::support::site::run;
-use crate::support::{ABOUT_URL, Ran, Server, Site, about, steps};
+use crate::support::{ABOUT_URL, Server, Site, about, steps};
 
 /// A plugin's table with the grant and time enough for a slow disk.
 fn table(name: &str, component: &str, limits: &str) -> String {
@@ -33,13 +32,6 @@ fn came(answer: &Answer) -> String {
     let answer = answer.json(200);
     assert_eq!(answer["steps"][0]["outcome"], "proceeded", "{answer}");
     answer["kwargs"]["url"].as_str().unwrap().to_owned()
-}
-
-/// A command on the database of the site's server.
-fn on_data(site: &Site, arguments: &[&str]) -> Ran {
-    let mut command = site.command(arguments);
-    command.env("HOOKBOX_SERVER__DATA", site.data());
-    run(command)
 }
 
 #[test]
@@ -68,7 +60,7 @@ fn counting_at_once_loses_nothing_and_outlives_a_kill() {
     assert_eq!(told(&server, "get|visits|count"), "400");
     assert_eq!(told(&server, "increment|visits|count|1"), "401");
     server.stop();
-    on_data(&site, &["db", "check"]).exits(0).prints(&["sound", "1 rows in key_value"]);
+    site.run_on_data(&["db", "check"]).exits(0).prints(&["sound", "1 rows in key_value"]);
 }
 
 #[test]
@@ -157,7 +149,7 @@ fn filter_run_works_on_the_rows_of_the_server() {
     let site = site("");
     let filter = |operation: &str| {
         let arguments = about(operation).to_string();
-        on_data(&site, &["--json", "filter", "run", ABOUT_URL, "--args", &arguments]).exits(0).json()
+        site.run_on_data(&["--json", "filter", "run", ABOUT_URL, "--args", &arguments]).exits(0).json()
     };
     let url = |answer: Value| answer["kwargs"]["url"].as_str().unwrap().to_owned();
     assert_eq!(url(filter("get||key")), "other: there is no key-value store here");
@@ -177,8 +169,8 @@ fn questions_and_checks_leave_the_rows_alone() {
     let server = site.serve();
     assert_eq!(told(&server, "set||key|value"), "done");
     server.stop();
-    on_data(&site, &["hooks", "show", ABOUT_URL]).exits(0).prints(&["mine"]);
-    on_data(&site, &["check-install"]).exits(0).prints(&["ok     plugins: mine"]);
+    site.run_on_data(&["hooks", "show", ABOUT_URL]).exits(0).prints(&["mine"]);
+    site.run_on_data(&["check-install"]).exits(0).prints(&["ok     plugins: mine"]);
     assert_eq!(told(&site.serve(), "get||key"), "value");
 }
 
@@ -189,18 +181,18 @@ fn an_operator_deletes_what_a_plugin_keeps() {
         + &format!("[filters.\"{ABOUT_URL}\"]\npipeline = [\"first\"]\n")
         + &format!("[filters.second]\nlike = \"{ABOUT_URL}\"\npipeline = [\"second\"]\n");
     let site = Site::new(&configuration).with("key-value.wasm", written("key-value"));
-    on_data(&site, &["db", "clear-plugin", "first"]).exits(1).explains(&["hookbox.db is not there"]);
+    site.run_on_data(&["db", "clear-plugin", "first"]).exits(1).explains(&["hookbox.db is not there"]);
     assert!(!site.data().exists());
 
     let server = site.serve();
     assert_eq!(told(&server, "Set|bucket|a|1|b|2"), "done");
     assert_eq!(came(&server.filter("second", &about("set|bucket|a|1"))), "done");
-    let report = on_data(&site, &["--json", "db", "clear-plugin", "first"]).exits(0).json();
+    let report = site.run_on_data(&["--json", "db", "clear-plugin", "first"]).exits(0).json();
     assert_eq!((&report["plugin"], &report["rows"]), (&"first".into(), &2.into()), "{report}");
     assert_eq!(told(&server, "list|bucket|"), "end");
     assert_eq!(came(&server.filter("second", &about("list|bucket|"))), "a,end");
-    on_data(&site, &["db", "clear-plugin", "gone"]).exits(0).prints(&["0 rows of the plugin \"gone\""]);
-    on_data(&site, &["db", "check"]).exits(0).prints(&["sound", "1 rows in key_value"]);
+    site.run_on_data(&["db", "clear-plugin", "gone"]).exits(0).prints(&["0 rows of the plugin \"gone\""]);
+    site.run_on_data(&["db", "check"]).exits(0).prints(&["sound", "1 rows in key_value"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 
-use crate::support::guest::sending_filter;
+use crate::support::guest::written;
 use crate::support::{ABOUT_URL, Server, Site, about, steps};
 
 /// A server on this machine that gives everybody this answer and nothing more, for as long as the tests run.
@@ -34,7 +34,7 @@ fn greeter() -> SocketAddr {
 fn asking(grants: &str, limits: &str) -> Site {
     let configuration =
         format!("[plugins.asks]\ncomponent = \"asks.wasm\"\n{grants}\nlimits = {{ time = \"60s\"{limits} }}");
-    Site::new(&configuration).with("asks.wasm", sending_filter())
+    Site::new(&configuration).with("asks.wasm", written("sends-as-told"))
 }
 
 /// What the step answers that sends so many GET requests there.

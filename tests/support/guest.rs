@@ -7,19 +7,6 @@ use wit_parser::{Resolve, WorldId};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The contract's packages, each after those it uses.
-pub(crate) const WIT_FOLDERS: [&str; 9] = [
-    "deps/wasi-io",
-    "deps/wasi-clocks",
-    "deps/wasi-config",
-    "deps/wasi-http",
-    "deps/wasi-logging",
-    "deps/wasi-keyvalue",
-    "hookbox",
-    "openedx-filters",
-    "openedx-events",
-];
-
 /// The interface of the filter that `course-about-url` takes.
 pub(crate) const ABOUT_INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
 const CATALOG_INTERFACE: &str = "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0";
@@ -33,13 +20,9 @@ pub(crate) fn sample(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The component of a core module in `tests/evil/` or in `host/sandbox/tests/guests/`, with the world that the lines at
-/// its top are.
+/// The component that [`hookbox_hostile`] makes of a text with this name.
 pub(crate) fn written(name: &str) -> Vec<u8> {
-    let folders = ["tests/evil", "host/sandbox/tests/guests"];
-    let paths = folders.map(|folder| PathBuf::from(ROOT).join(folder).join(name).with_extension("wat"));
-    let path = paths.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
-    hookbox_hostile::component(&std::fs::read_to_string(path).unwrap()).unwrap()
+    hookbox_hostile::written(name).unwrap()
 }
 
 /// A step of [`ABOUT_INTERFACE`] that says so and then never answers.
@@ -181,15 +164,10 @@ pub(crate) fn component(interface: &str, functions: &str) -> Vec<u8> {
         {functions})"#
     );
     let module = wat::parse_str(text).unwrap();
-    let mut resolve = contract();
+    let mut resolve = hookbox_hostile::packages().unwrap();
     let world =
         world(&mut resolve, &[], &format!("include hookbox:plugin/plugin@1.0.0; export {interface};"));
     encode(module, &resolve, world)
-}
-
-/// The filter that sends the request its url describes, and answers with what came of it.
-pub(crate) fn sending_filter() -> Vec<u8> {
-    written("sends-as-told")
 }
 
 /// A component of a world of one's own over these packages instead of the contract's. `module` is what stands in its
@@ -200,14 +178,6 @@ pub(crate) fn of_world(packages: &[&str], items: &str, module: &str) -> Vec<u8> 
     let realloc = r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)"#;
     let module = format!("(module {module} {realloc} (memory (export \"memory\") 1))");
     encode(wat::parse_str(module).unwrap(), &resolve, world)
-}
-
-fn contract() -> Resolve {
-    let mut resolve = Resolve::default();
-    for folder in WIT_FOLDERS {
-        resolve.push_dir(PathBuf::from(ROOT).join("wit").join(folder)).unwrap();
-    }
-    resolve
 }
 
 fn world(resolve: &mut Resolve, packages: &[&str], items: &str) -> WorldId {

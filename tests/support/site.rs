@@ -75,6 +75,13 @@ impl Site {
         run(self.command(arguments))
     }
 
+    /// The same on the data of the site's server.
+    pub(crate) fn run_on_data(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        command.env("HOOKBOX_SERVER__DATA", self.data());
+        run(command)
+    }
+
     /// A token for the server whose data is here, made with `hookbox token`.
     #[track_caller]
     pub(crate) fn token(&self, arguments: &[&str]) -> String {

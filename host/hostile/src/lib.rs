@@ -117,6 +117,17 @@ pub fn component(text: &str) -> anyhow::Result<Vec<u8>> {
     ComponentEncoder::default().validate(false).module(&binary)?.encode()
 }
 
+/// The component of the text with this name in `tests/evil/`, or among the other guests of the sandbox's tests.
+///
+/// # Errors
+/// There is no such text, or [`component`] makes nothing of it.
+pub fn written(name: &str) -> anyhow::Result<Vec<u8>> {
+    let folders = ["tests/evil", "host/sandbox/tests/guests"];
+    let paths = folders.map(|folder| root().join(folder).join(name).with_extension("wat"));
+    let path = paths.iter().find(|path| path.exists()).with_context(|| format!("there is no {name}"))?;
+    component(&fs::read_to_string(path)?).with_context(|| path.display().to_string())
+}
+
 /// All attacks, by name.
 ///
 /// # Errors
@@ -133,8 +144,8 @@ pub fn attacks() -> anyhow::Result<Vec<Attack>> {
     Ok(attacks)
 }
 
-/// The packages of `wit/`, each after those it uses.
-const FOLDERS: [&str; 9] = [
+/// The folders of `wit/` with a package each, in an order that has each after those it uses.
+pub const WIT_FOLDERS: [&str; 9] = [
     "deps/wasi-io",
     "deps/wasi-clocks",
     "deps/wasi-config",
@@ -156,7 +167,7 @@ fn root() -> PathBuf {
 /// A folder of `wit/` that cannot be read.
 pub fn packages() -> anyhow::Result<Resolve> {
     let mut resolve = Resolve::default();
-    for folder in FOLDERS {
+    for folder in WIT_FOLDERS {
         resolve.push_dir(root().join("wit").join(folder))?;
     }
     resolve.push_str("wasi.wit", include_str!("wasi.wit"))?;

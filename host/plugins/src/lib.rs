@@ -16,7 +16,7 @@ mod settings;
 pub use breaker::{LastFailure, Quarantine, QuarantineRule};
 pub use detail::{HookTaken, IsolationView, LimitView, PluginDetail, RuleView};
 pub use generation::{Generation, LivePlugin};
-pub use load::{LoadError, Recipe, Sample, contract, load, read};
+pub use load::{LoadError, Recipe, Sample, contract, load, read, unused_grants};
 pub use overview::{Argument, HookView, MissingView, PluginState, PluginView, TakerView};
 pub use pipeline::{FilterError, FilterRun, Outcome, Pipeline, Step, StepFailure, StepOutcome, StepReport};
 pub use receiver::{Receipt, Receiver};

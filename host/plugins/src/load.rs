@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hookbox_hooks::catalogue::{any_event, any_filter, configure};
 use hookbox_hooks::{Catalogue, names};
 use hookbox_sandbox::{
-    Admitted, COMPONENT_BYTES, Contract, Granting, PluginOptions, Problem, Report, Sandbox, Settings,
+    Admitted, COMPONENT_BYTES, Contract, Granting, Grants, PluginOptions, Problem, Report, Sandbox, Settings,
     TryOutError,
 };
 
@@ -141,11 +141,15 @@ pub async fn load(sandbox: &Sandbox, recipe: Recipe<'_>) -> Result<Generation, V
     if !errors.is_empty() {
         return Err(errors);
     }
-    for warning in &filters.warnings {
+    let unused =
+        |live: &Arc<LivePlugin>| unused_grants(live.name(), live.plugin.grants(), live.plugin.report());
+    let mut warnings: Vec<String> = plugins.values().flat_map(unused).collect();
+    warnings.extend(filters.warnings);
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
     let receivers = effective::receivers(&plugins);
-    Ok(Generation { plugins, pipelines: filters.pipelines, receivers, warnings: filters.warnings })
+    Ok(Generation { plugins, pipelines: filters.pipelines, receivers, warnings })
 }
 
 /// The plugins to load: those of the table, and the samples unless the table replaces them.
@@ -209,6 +213,17 @@ async fn plugin(
         origin,
         circuit: Circuit::new(name, quarantine),
     })
+}
+
+/// A warning for each of these grants that the component of this report has no use for. `name` is the plugin's.
+pub fn unused_grants(name: &str, grants: &Grants, report: &Report) -> Vec<String> {
+    let needs = match &report.grants[..] {
+        [] => "it needs no grant".to_owned(),
+        needed => format!("all it needs is {}", needed.join(", ")),
+    };
+    let warning =
+        |grant| format!("plugins.{name}: its component imports nothing for the grant {grant}; {needs}");
+    grants.unused(&report.imports).map(warning).collect()
 }
 
 fn check_name(name: &str) -> Result<(), LoadError> {

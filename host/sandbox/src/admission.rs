@@ -136,7 +136,8 @@ pub(crate) struct Function {
     pub(crate) index: ComponentExportIndex,
 }
 
-fn unversioned(interface: &str) -> &str {
+/// An interface's name without its version.
+pub(crate) fn unversioned(interface: &str) -> &str {
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 

@@ -52,7 +52,11 @@ impl Plugin {
         let deadline = Instant::now() + time;
         let function = self.admitted_function(function);
         let lowered = function.plan.lower(arguments).map_err(CallFailure::Argument)?;
-        let result = self.within(deadline, time, function, &lowered, context).await;
+        self.counted(self.within(deadline, time, function, &lowered, context).await)
+    }
+
+    /// Counts the limit that ended a call.
+    fn counted<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
         if let Err(CallFailure::Limit(report)) = &result {
             report.limit.hit(self.name());
         }
@@ -122,10 +126,19 @@ impl Plugin {
         let mut held = self.instance(place, deadline, time, context).await?;
         let result = call(&mut held.store, held.instance, function, lowered).await;
         let finished = held.store.data().log.finish();
-        let answer = match result {
-            Ok(answer) => answer,
-            Err(error) => return Err(explain(&error, held.store.data(), finished, time)),
+        let refused = held.store.data().refused.map(|(limit, _)| limit);
+        let result = result.map_err(|error| explain(&error, held.store.data(), finished, time));
+        // What the guest was refused and got over is counted here; what ended the call is counted with its report.
+        let ended_by = match &result {
+            Err(CallFailure::Limit(report)) => Some(report.limit),
+            _ => None,
         };
+        if let Some(limit) = refused
+            && ended_by != refused
+        {
+            limit.hit(self.name());
+        }
+        let answer = result?;
         let json_depth = self.limits().json_depth;
         let answer = function.plan.lift(answer, json_depth).map_err(|unfit| match unfit {
             Unfit::Wrong(mismatch) => CallFailure::Answer(mismatch),
@@ -183,8 +196,8 @@ impl Plugin {
         let deadline = Instant::now() + time;
         let instance = pin!(self.instance(Place::Fresh(slot), deadline, time, context));
         match before(deadline + 2 * TICK, instance).await {
-            Some(made) => made.map(drop),
-            None => Err(self.out_of_time(deadline, time)),
+            Some(made) => self.counted(made.map(drop)),
+            None => self.counted(Err(self.out_of_time(deadline, time))),
         }
     }
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::admission::unversioned;
+
 /// One capability that an operator grants.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Grant {
@@ -19,6 +21,18 @@ pub enum Grant {
     Http(Origin),
     /// `clock:fine`: see time in nanoseconds instead of milliseconds.
     FineClock,
+}
+
+impl Grant {
+    /// Whether it is the one that a capability needs.
+    fn is_for(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::ArchiveRead => *self == Self::ArchiveRead,
+            Capability::ArchiveWrite => *self == Self::ArchiveWrite,
+            Capability::KeyValue => *self == Self::KeyValue,
+            Capability::Http => matches!(self, Self::Http(_)),
+        }
+    }
 }
 
 /// Where a plugin may send requests: scheme, host and port.
@@ -201,6 +215,16 @@ impl Grants {
         self.0.iter()
     }
 
+    /// Those that a component with these imports has no use for. Such a grant does no harm now, and is there for
+    /// whatever the component becomes.
+    pub fn unused<'a>(&'a self, imports: &'a [String]) -> impl Iterator<Item = &'a Grant> {
+        let imports = || imports.iter().map(|import| unversioned(import));
+        self.iter().filter(move |grant| match grant {
+            Grant::FineClock => !imports().any(|import| import.starts_with("wasi:clocks/")),
+            grant => imports().filter_map(Capability::of).all(|capability| !grant.is_for(capability)),
+        })
+    }
+
     /// The origins that requests may go to.
     pub(crate) fn origins(&self) -> impl Iterator<Item = &Origin> {
         self.0.iter().filter_map(|grant| match grant {
@@ -216,12 +240,8 @@ impl Grants {
 
     /// Whether a capability is granted.
     pub(crate) fn allow(&self, capability: Capability) -> bool {
-        self.0.iter().any(|grant| match capability {
-            Capability::ArchiveRead => matches!(grant, Grant::ArchiveRead | Grant::ArchiveWrite),
-            Capability::ArchiveWrite => *grant == Grant::ArchiveWrite,
-            Capability::KeyValue => *grant == Grant::KeyValue,
-            Capability::Http => matches!(grant, Grant::Http(_)),
-        })
+        let included = capability == Capability::ArchiveRead && self.0.contains(&Grant::ArchiveWrite);
+        included || self.0.iter().any(|grant| grant.is_for(capability))
     }
 }
 
@@ -321,5 +341,41 @@ mod tests {
         let grants = Grants::new([Grant::ArchiveRead]);
         assert!(grants.allow(Capability::ArchiveRead) && !grants.allow(Capability::ArchiveWrite));
         assert!(!grants.allow(Capability::Http) && !grants.fine_clock());
+    }
+
+    #[test]
+    fn a_grant_is_unused_when_nothing_that_needs_it_is_imported() {
+        let all = ["archive:read", "archive:write", "keyvalue", "clock:fine", "http:https://a.example"];
+        let grants = Grants::new(all.map(|text| text.parse().unwrap()));
+        for (imports, unused) in [
+            (&[][..], &all[..]),
+            (
+                &["hookbox:plugin/course-archive@1.0.0"],
+                &["archive:write", "keyvalue", "clock:fine", "http:https://a.example"],
+            ),
+            (
+                &["hookbox:plugin/course-archive-updates@1.0.0", "wasi:clocks/wall-clock@0.2.0"],
+                &["archive:read", "keyvalue", "http:https://a.example"],
+            ),
+            (
+                &["wasi:keyvalue/atomics@0.2.0-draft2", "wasi:http/outgoing-handler@0.2.0"],
+                &["archive:read", "archive:write", "clock:fine"],
+            ),
+        ] {
+            let imports: Vec<String> = imports.iter().map(|import| (*import).to_owned()).collect();
+            let found: Vec<String> = grants.unused(&imports).map(ToString::to_string).collect();
+            assert_eq!(found, unused, "{imports:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_granted_to_look_at_a_component_is_an_origin_that_no_request_has() {
+        let grants = Grants::wanted(&["http:https://HOST"]);
+        assert!(grants.allow(Capability::Http));
+        for origin in grants.origins() {
+            assert!(Origin::parse(&origin.to_string()).is_err(), "{origin}");
+            let anywhere = |text: &str| Origin::parse(text).is_ok_and(|other| other == *origin);
+            assert!(!["https://", "https://:0", "https://host", "https://HOST:0"].into_iter().any(anywhere));
+        }
     }
 }

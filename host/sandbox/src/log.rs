@@ -164,13 +164,12 @@ impl Lines {
             Passage::Passes { dropped } => {
                 tracing::warn!(target: "hookbox::plugin", plugin, dropped, "lines of this plugin were dropped");
             }
-            refused => {
+            Passage::FirstDropped => {
                 Limit::LogRate.hit(plugin);
-                if refused == Passage::FirstDropped {
-                    tracing::warn!(target: "hookbox::plugin", plugin, "log rate reached: lines of this plugin are dropped until time has passed");
-                }
+                tracing::warn!(target: "hookbox::plugin", plugin, "log rate reached: lines of this plugin are dropped until time has passed");
                 return;
             }
+            Passage::Dropped => return,
         }
         match level {
             Level::Trace => tracing::trace!(target: "hookbox::plugin", plugin, context, "{message}"),

@@ -37,7 +37,7 @@ pub(crate) struct CallState {
     pub(crate) random_bytes: u64,
     memory_bytes: usize,
     table_elements: usize,
-    /// The first limit that refused something in this call, with the amount that was wanted.
+    /// The first limit that refused something in this call, or the one that ended it, with the amount that was wanted.
     pub(crate) refused: Option<(Limit, u64)>,
     /// Whether the guest was refused memory because all plugins together have as much as they may.
     pub(crate) starved: bool,
@@ -89,7 +89,10 @@ impl CallState {
     pub(crate) fn count_host_call(&mut self) -> wasmtime::Result<()> {
         self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.owner.limits.host_calls {
-            self.refused.get_or_insert((Limit::HostCalls, self.host_calls.into()));
+            // This ends the call, also of a guest that got over what it was refused before.
+            if !self.spent() {
+                self.refused = Some((Limit::HostCalls, self.host_calls.into()));
+            }
             return Err(wasmtime::format_err!("host call budget spent"));
         }
         Ok(())

@@ -1,7 +1,11 @@
 //! What plugins' capabilities work on: the host's own store and archive.
 
+mod complaints;
 mod course_archive;
 mod key_value;
+#[cfg(test)]
+mod testing;
+mod turns;
 
 use std::sync::Arc;
 

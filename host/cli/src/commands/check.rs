@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use hookbox_plugins::{contract, read};
+use hookbox_plugins::{contract, read, unused_grants};
 use hookbox_sandbox::{
     Granting, Grants, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings,
     TryOutError,
@@ -59,7 +59,7 @@ impl Check {
         let (report, trial) = match &admitted {
             Ok(admitted) => {
                 let options = PluginOptions {
-                    name: terms.name,
+                    name: terms.name.clone(),
                     settings: Settings::new(terms.settings),
                     limits: terms.limits.clone(),
                     isolation: Isolation::Call,
@@ -69,19 +69,19 @@ impl Check {
             }
             Err(report) => (&**report, None),
         };
-        let fits = report.problems.is_empty() && trial.is_none();
+        let grants = terms.grants.unwrap_or_default();
+        let findings = Findings {
+            report,
+            warnings: unused_grants(&terms.name, &grants, report),
+            trial: trial.as_ref(),
+            limits: &terms.limits,
+        };
         if json {
-            output::json(&as_json(report, trial.as_ref(), &terms.limits, fits)?)?;
+            output::json(&findings.as_json()?)?;
         } else {
-            output::text(&told(
-                &self.file.display().to_string(),
-                report,
-                trial.as_ref(),
-                &terms.limits,
-                fits,
-            ))?;
+            output::text(&findings.told(&self.file.display().to_string()))?;
         }
-        Ok(if fits { Done::Well } else { Done::Failed })
+        Ok(if findings.fit() { Done::Well } else { Done::Failed })
     }
 
     fn terms(&self, config: &Config) -> anyhow::Result<Terms> {
@@ -101,71 +101,87 @@ impl Check {
     }
 }
 
-fn as_json(
-    report: &Report,
-    trial: Option<&TryOutError>,
-    limits: &Limits,
-    fits: bool,
-) -> anyhow::Result<Value> {
-    let mut value = serde_json::to_value(report)?;
-    value["fits"] = json!(fits);
-    value["limits"] = json!(limits);
-    value["trial"] = match trial {
-        None => Value::Null,
-        Some(TryOutError::Call(failure)) => {
-            json!({"code": failure.code(), "message": failure.to_string(), "report": failure})
-        }
-        Some(TryOutError::Settings(reason)) => json!({"code": "settings", "message": reason}),
-    };
-    Ok(value)
+/// What there is to say about a component.
+struct Findings<'a> {
+    report: &'a Report,
+    /// What does not keep it from fitting.
+    warnings: Vec<String>,
+    /// Why it failed when it was tried.
+    trial: Option<&'a TryOutError>,
+    limits: &'a Limits,
 }
 
-fn told(file: &str, report: &Report, trial: Option<&TryOutError>, limits: &Limits, fits: bool) -> String {
-    let mut text = format!("{file}\n");
-    let mut line = |name: &str, value: &str| {
-        let _ = writeln!(text, "  {name:<12} {value}");
-    };
-    let metadata = &report.metadata;
-    if let Some(name) = &metadata.name {
-        line("name", &format!("{name} {}", metadata.version.as_deref().unwrap_or("without a version")));
+impl Findings<'_> {
+    fn fit(&self) -> bool {
+        self.report.problems.is_empty() && self.trial.is_none()
     }
-    if let Some(description) = &metadata.description {
-        line("description", description);
-    }
-    line("digest", &report.digest.to_string());
-    line("bytes", &report.bytes.to_string());
-    for (at, export) in report.exports.iter().enumerate() {
-        let role = match export.role {
-            Role::Hook => "",
-            Role::Unused => "  (not called by the host)",
-            Role::Refused => "  (refused)",
+
+    fn as_json(&self) -> anyhow::Result<Value> {
+        let mut value = serde_json::to_value(self.report)?;
+        value["fits"] = json!(self.fit());
+        value["warnings"] = json!(self.warnings);
+        value["limits"] = json!(self.limits);
+        value["trial"] = match self.trial {
+            None => Value::Null,
+            Some(TryOutError::Call(failure)) => {
+                json!({"code": failure.code(), "message": failure.to_string(), "report": failure})
+            }
+            Some(TryOutError::Settings(reason)) => json!({"code": "settings", "message": reason}),
         };
-        line(if at == 0 { "exports" } else { "" }, &format!("{}{role}", export.interface));
+        Ok(value)
     }
-    for (at, import) in report.imports.iter().enumerate() {
-        line(if at == 0 { "imports" } else { "" }, import);
-    }
-    for (at, grant) in report.grants.iter().enumerate() {
-        line(if at == 0 { "needs grants" } else { "" }, grant);
-    }
-    for (at, (key, value, unit)) in limits.listed().into_iter().enumerate() {
-        line(if at == 0 { "limits" } else { "" }, &format!("{key:<16} {value} {unit}"));
-    }
-    if fits {
-        text.push_str("\nfits: the host would run it");
-        return text;
-    }
-    text.push_str("\ndoes not fit:");
-    for problem in &report.problems {
-        let code = serde_json::to_value(problem.code).ok();
-        let code = code.as_ref().and_then(Value::as_str).unwrap_or_default();
-        let _ = write!(text, "\n  [{code}] {problem}");
-    }
-    if let Some(trial) = trial {
-        let _ = write!(text, "\n  [trial] {trial}");
-        if let TryOutError::Call(failure) = trial {
-            text.push_str(&super::told_death(failure));
+
+    fn told(&self, file: &str) -> String {
+        let Self { report, warnings, trial, limits } = self;
+        let mut text = format!("{file}\n");
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "  {name:<12} {value}");
+        };
+        let metadata = &report.metadata;
+        if let Some(name) = &metadata.name {
+            line("name", &format!("{name} {}", metadata.version.as_deref().unwrap_or("without a version")));
         }
+        if let Some(description) = &metadata.description {
+            line("description", description);
+        }
+        line("digest", &report.digest.to_string());
+        line("bytes", &report.bytes.to_string());
+        for (at, export) in report.exports.iter().enumerate() {
+            let role = match export.role {
+                Role::Hook => "",
+                Role::Unused => "  (not called by the host)",
+                Role::Refused => "  (refused)",
+            };
+            line(if at == 0 { "exports" } else { "" }, &format!("{}{role}", export.interface));
+        }
+        for (at, import) in report.imports.iter().enumerate() {
+            line(if at == 0 { "imports" } else { "" }, import);
+        }
+        for (at, grant) in report.grants.iter().enumerate() {
+            line(if at == 0 { "needs grants" } else { "" }, grant);
+        }
+        for (at, warning) in warnings.iter().enumerate() {
+            line(if at == 0 { "warnings" } else { "" }, warning);
+        }
+        for (at, (key, value, unit)) in limits.listed().into_iter().enumerate() {
+            line(if at == 0 { "limits" } else { "" }, &format!("{key:<16} {value} {unit}"));
+        }
+        if self.fit() {
+            text.push_str("\nfits: the host would run it");
+            return text;
+        }
+        text.push_str("\ndoes not fit:");
+        for problem in &report.problems {
+            let code = serde_json::to_value(problem.code).ok();
+            let code = code.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let _ = write!(text, "\n  [{code}] {problem}");
+        }
+        if let Some(trial) = trial {
+            let _ = write!(text, "\n  [trial] {trial}");
+            if let TryOutError::Call(failure) = trial {
+                text.push_str(&super::told_death(failure));
+            }
+        }
+        text
     }
-    text
 }

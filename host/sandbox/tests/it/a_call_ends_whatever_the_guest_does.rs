@@ -1,36 +1,23 @@
 //! A hostile guest gets a typed failure within its time, others go on, and what it held comes back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookbox_sandbox::{Answer, CallFailure, Grant, Granting, Grants, Limit, Limits, PluginOptions};
 
 use crate::support::{
-    AGES, admit, call, call_within, contract, host_log, new_url, only_function, options, plugin, prebuilt,
-    sandbox, until, written,
+    AGES, admit, beside_a_good_one, call, call_within, contract, host_log, new_url, only_function, options,
+    plugin, sandbox, until, written,
 };
 
 /// What a guest that never ends by itself gets.
 const BUDGET: Duration = Duration::from_millis(500);
 
-/// Calls the guest while a good one is called, on one thread, and waits until the pool is as it was.
+/// Calls the guest while a good one is called.
 async fn call_beside_a_good_one(name: &str, limits: Limits, time: Duration) -> Result<Answer, CallFailure> {
     let sandbox = sandbox();
-    let good = plugin(&sandbox, &prebuilt("course-about-url"));
     let evil = sandbox.plugin(&admit(&sandbox, &written(name)), PluginOptions { limits, ..options() });
-    let before = sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables));
-    let start = Instant::now();
-    let (ended, answered) = tokio::join!(
-        call_within(&evil, "/", time),
-        call(&good, "http://lms.test/courses/course-v1:a+b+c/about")
-    );
-    assert!(start.elapsed() < AGES / 2, "{name} took {:?}", start.elapsed());
-    assert_eq!(new_url(answered), "https://example.com/new_about_page/course-v1:a+b+c");
-    until("the pool is as it was", || {
-        sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables)) == before
-    })
-    .await;
-    ended
+    beside_a_good_one(&sandbox, call_within(&evil, "/", time)).await
 }
 
 /// The failure of a guest that ends long before its time.
@@ -123,6 +110,16 @@ async fn calls_into_the_host_are_counted() {
     assert_eq!(limit(&failure), (Limit::HostCalls, Some("read-settings")));
     assert!(failure.to_string().contains("1000 calls into the host allowed"), "{failure}");
     assert_eq!(limit(&failure_of("reads-the-clock-in-a-loop").await).0, Limit::HostCalls);
+}
+
+#[tokio::test]
+async fn what_ends_a_call_is_told_also_after_something_else_was_refused() {
+    for (name, ended_by) in [
+        ("refused-memory-and-writes-for-ever", Limit::HostCalls),
+        ("refused-memory-and-takes-random-bytes", Limit::RandomBytes),
+    ] {
+        assert_eq!(limit(&failure_of(name).await).0, ended_by, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookbox_sandbox::{
     Answer, CallFailure, Grant, Granting, Grants, Isolation, KeyValue, KeyValueBucket, KeyValueFault,
-    KeyValueQuota, Limit, Limits, Plugin, PluginOptions, ProblemCode, Sandbox, SandboxOptions, Services,
-    async_trait,
+    KeyValueQuota, Limit, Limits, Plugin, PluginOptions, ProblemCode, Sandbox, Services, async_trait,
 };
 
 use crate::support::{
-    AGES, call, call_within, contract, new_url, options, prebuilt, refused, until, written,
+    AGES, admit_with, beside_a_good_one, call, call_within, new_url, options, refused, sandbox_with, written,
 };
 
 /// Rows in memory, with what a bucket and a key are called in front.
@@ -158,15 +157,12 @@ fn granted() -> Grants {
 /// A sandbox whose plugins keep these rows.
 fn sandbox(rows: &Arc<Rows>) -> Sandbox {
     let key_value = Some(Arc::clone(rows) as Arc<dyn KeyValue>);
-    let services = Services { key_value, ..Services::default() };
-    Sandbox::new(SandboxOptions { services, ..SandboxOptions::default() }).unwrap()
+    sandbox_with(Services { key_value, ..Services::default() })
 }
 
 /// A plugin of that component with the grant.
 fn plugin(sandbox: &Sandbox, component: &str, name: &str, limits: Limits) -> Plugin {
-    let admitted = sandbox
-        .admit(&written(component), &contract(), &Granting::These(&granted()))
-        .unwrap_or_else(|report| panic!("{:#?}", report.problems));
+    let admitted = admit_with(sandbox, &written(component), &Granting::These(&granted()));
     sandbox.plugin(&admitted, PluginOptions { name: name.to_owned(), limits, ..options() })
 }
 
@@ -349,28 +345,17 @@ async fn what_was_set_stays_when_the_call_fails_later() {
     assert_eq!(told(&plugin, "get||key").await, "value!");
 }
 
-/// Calls a hostile plugin while a good one is called, on one thread, and waits until the pool is as it was.
-async fn beside_a_good_one(rows: &Arc<Rows>, evil: &str, time: Duration) -> Result<Answer, CallFailure> {
+/// Calls a hostile plugin while a good one is called.
+async fn evil_beside_a_good_one(rows: &Arc<Rows>, evil: &str, time: Duration) -> Result<Answer, CallFailure> {
     let sandbox = sandbox(rows);
     let evil = plugin(&sandbox, evil, "evil", Limits::default());
-    let good = sandbox.admit(&prebuilt("course-about-url"), &contract(), &Granting::These(&granted()));
-    let good = sandbox.plugin(&good.unwrap(), options());
-    let used = || sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables));
-    let (before, start) = (used(), Instant::now());
-    let (ended, answered) = tokio::join!(
-        call_within(&evil, "get||key", time),
-        call(&good, "http://lms.test/courses/course-v1:a+b+c/about")
-    );
-    assert!(start.elapsed() < AGES / 2, "it took {:?}", start.elapsed());
-    assert_eq!(new_url(answered), "https://example.com/new_about_page/course-v1:a+b+c");
-    until("the pool is as it was", || used() == before).await;
-    ended
+    beside_a_good_one(&sandbox, call_within(&evil, "get||key", time)).await
 }
 
 #[tokio::test]
 async fn a_loop_of_calls_ends_with_the_host_calls() {
     let rows: Arc<Rows> = Arc::default();
-    let ended = beside_a_good_one(&rows, "kv-in-a-loop", AGES).await;
+    let ended = evil_beside_a_good_one(&rows, "kv-in-a-loop", AGES).await;
     assert_eq!(limit(&ended), Limit::HostCalls);
     let key = ("evil".to_owned(), String::new(), "count".to_owned());
     assert_eq!(rows.rows.lock().unwrap()[&key], b"999", "one of the thousand opened the bucket");
@@ -378,14 +363,14 @@ async fn a_loop_of_calls_ends_with_the_host_calls() {
 
 #[tokio::test]
 async fn leaked_buckets_end_with_the_handles() {
-    let ended = beside_a_good_one(&Arc::default(), "kv-leaks-buckets", AGES).await;
+    let ended = evil_beside_a_good_one(&Arc::default(), "kv-leaks-buckets", AGES).await;
     assert_eq!(limit(&ended), Limit::Handles);
 }
 
 #[tokio::test]
 async fn a_closed_bucket_makes_room_for_another() {
     let sandbox = sandbox(&Arc::default());
-    let admitted = sandbox.admit(&written("key-value"), &contract(), &Granting::These(&granted())).unwrap();
+    let admitted = admit_with(&sandbox, &written("key-value"), &Granting::These(&granted()));
     let limits = Limits { handles: 2, ..Limits::default() };
     let isolation = Isolation::Reuse { max_calls: 100 };
     let plugin = sandbox.plugin(&admitted, PluginOptions { isolation, limits, ..options() });
@@ -397,7 +382,7 @@ async fn a_closed_bucket_makes_room_for_another() {
 #[tokio::test]
 async fn a_call_that_waits_for_the_store_is_dropped_at_the_end_of_its_time() {
     let rows = Arc::new(Rows { trouble: Some(Trouble::NeverAnswers), ..Rows::default() });
-    let ended = beside_a_good_one(&rows, "key-value", Duration::from_millis(300)).await;
+    let ended = evil_beside_a_good_one(&rows, "key-value", Duration::from_millis(300)).await;
     assert_eq!(limit(&ended), Limit::Time);
     assert_eq!(rows.waiting.load(Ordering::SeqCst), 0, "nobody waits for it any more");
 }
@@ -427,7 +412,7 @@ async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
 
 #[tokio::test]
 async fn where_there_is_no_store_every_call_says_so() {
-    let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
+    let sandbox = crate::support::sandbox();
     let plugin = plugin(&sandbox, "key-value", "mine", Limits::default());
     assert_eq!(told(&plugin, "get||key").await, "other: there is no key-value store here");
 }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use hookbox_sandbox::{
     ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CallFailure, CourseArchive, Grant, Granting,
-    Grants, Limit, Plugin, ProblemCode, Sandbox, SandboxOptions, Services, async_trait,
+    Grants, Limit, Plugin, ProblemCode, Sandbox, Services, async_trait,
 };
 use serde_json::{Value, json};
 
 use crate::support::{
-    AGES, call, call_within, contract, object, only_function, options, sandbox, signature, until, written,
+    AGES, admit_with, call, call_within, contract, object, only_function, options, sandbox, sandbox_with,
+    signature, until, written,
 };
 
 const COURSE: &str = "course-v1:edX+DemoX+1";
@@ -95,11 +96,9 @@ impl CourseArchive for Noted {
 
 /// A plugin with these grants, on a sandbox with this archive.
 fn with_archive(name: &str, grants: &[Grant], archive: Option<Arc<dyn CourseArchive>>) -> (Sandbox, Plugin) {
-    let services = Services { course_archive: archive, ..Services::default() };
-    let sandbox = Sandbox::new(SandboxOptions { services, ..SandboxOptions::default() }).unwrap();
+    let sandbox = sandbox_with(Services { course_archive: archive, ..Services::default() });
     let grants = Grants::new(grants.iter().cloned());
-    let admitted = sandbox.admit(&written(name), &contract(), &Granting::These(&grants));
-    let admitted = admitted.unwrap_or_else(|report| panic!("{:#?}", report.problems));
+    let admitted = admit_with(&sandbox, &written(name), &Granting::These(&grants));
     let plugin = sandbox.plugin(&admitted, options());
     (sandbox, plugin)
 }

@@ -4,19 +4,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hookbox_sandbox::{Limits, Sandbox, SandboxOptions, Services};
+use hookbox_sandbox::{Granting, Limits, Sandbox, Services};
 
 use crate::servers::{Names, Server, Told, sender, sender_with, unchunked};
-use crate::support::{host_log, sandbox};
+use crate::support::{admit_with, host_log, options, sandbox, sandbox_with, written};
 
 /// A small good answer.
 const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
 /// A sandbox for which names are these.
 fn sandbox_that_resolves(names: &Arc<Names>) -> Sandbox {
-    sandbox();
-    let services = Services { resolver: Some(Arc::clone(names) as _), ..Services::default() };
-    Sandbox::new(SandboxOptions { services, ..SandboxOptions::default() }).unwrap()
+    sandbox_with(Services { resolver: Some(Arc::clone(names) as _), ..Services::default() })
 }
 
 #[tokio::test]
@@ -97,6 +95,22 @@ async fn what_is_not_granted_is_refused_without_a_connection() {
     let advice = format!("add \"http:http://{}\" to the plugin's grants", other.address());
     assert_eq!(log.matches(&advice).count(), 1, "{log}");
     assert!(!log.contains("secret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_component_that_is_only_looked_at_sends_nothing() {
+    let sandbox = sandbox();
+    let server = Server::answering(HELLO);
+    let admitted = admit_with(&sandbox, &written("sends-as-told"), &Granting::WhatItImports);
+    let plugin = sandbox.plugin(&admitted, options());
+    let there = Told::get(&server.address());
+    assert_eq!(there.by(&plugin).await, "HTTP-request-denied");
+    for authority in [":0", "host:0", "HOST"] {
+        let said = Told { scheme: 1, authority: authority.into(), ..there.clone() }.by(&plugin).await;
+        let refusals = ["HTTP-request-denied", "HTTP-request-URI-invalid"];
+        assert!(refusals.contains(&said.as_str()), "{authority:?}: {said}");
+    }
+    assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]

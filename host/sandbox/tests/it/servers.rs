@@ -11,7 +11,7 @@ use hookbox_sandbox::{
     Admitted, Answer, CallFailure, Granting, Grants, Limits, Plugin, PluginOptions, Sandbox,
 };
 
-use crate::support::{AGES, call_within, contract, new_url, options, written};
+use crate::support::{AGES, admit_with, call_within, new_url, options, written};
 
 /// The errors of `wasi:http` that are met here, by the number of their case.
 const ERRORS: [(u32, &str); 13] = [
@@ -244,9 +244,7 @@ fn named(answer: String) -> String {
 /// A guest with these grants.
 pub(crate) fn admitted<T: AsRef<str>>(sandbox: &Sandbox, guest: &str, grants: &[T]) -> Admitted {
     let grants = Grants::new(grants.iter().map(|grant| grant.as_ref().parse().unwrap()));
-    sandbox
-        .admit(&written(guest), &contract(), &Granting::These(&grants))
-        .unwrap_or_else(|report| panic!("{:#?}", report.problems))
+    admit_with(sandbox, &written(guest), &Granting::These(&grants))
 }
 
 /// A guest with these grants and limits.

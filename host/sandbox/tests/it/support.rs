@@ -11,7 +11,7 @@ use hookbox_hooks::types::Signature;
 use hookbox_hooks::{Catalogue, Hook};
 use hookbox_sandbox::{
     Admitted, Answer, CallContext, CallFailure, Contract, FunctionId, Granting, Grants, Isolation, Limits,
-    Plugin, PluginOptions, Report, Sandbox, SandboxOptions, Settings,
+    Plugin, PluginOptions, Report, Sandbox, SandboxOptions, Services, Settings,
 };
 use serde_json::{Map, Value, json};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -39,13 +39,9 @@ pub(crate) fn packages() -> Resolve {
     hookbox_hostile::packages().unwrap()
 }
 
-/// A component of the core module in `tests/evil/` or in `host/sandbox/tests/guests/`. Lines such as `;; export …;` at
-/// its top are its world.
+/// The component that [`hookbox_hostile`] makes of a text with this name.
 pub(crate) fn written(name: &str) -> Vec<u8> {
-    let folders = [root().join("tests/evil"), root().join("host/sandbox/tests/guests")];
-    let path = folders.map(|folder| folder.join(name).with_extension("wat"));
-    let path = path.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {name}"));
-    hookbox_hostile::component(&std::fs::read_to_string(path).unwrap()).unwrap()
+    hookbox_hostile::written(name).unwrap()
 }
 
 /// A component of a core module in text form, with this world.
@@ -120,14 +116,23 @@ pub(crate) fn signature(hook: &str) -> Arc<Signature> {
 }
 
 pub(crate) fn sandbox() -> Sandbox {
+    sandbox_with(Services::default())
+}
+
+/// A sandbox whose plugins' capabilities work on these.
+pub(crate) fn sandbox_with(services: Services) -> Sandbox {
     keep_log();
-    Sandbox::new(SandboxOptions::default()).unwrap()
+    Sandbox::new(SandboxOptions { services, ..SandboxOptions::default() }).unwrap()
 }
 
 pub(crate) fn admit(sandbox: &Sandbox, bytes: &[u8]) -> Admitted {
-    sandbox
-        .admit(bytes, &contract(), &Granting::These(&Grants::default()))
-        .unwrap_or_else(|report| panic!("{:#?}", report.problems))
+    admit_with(sandbox, bytes, &Granting::These(&Grants::default()))
+}
+
+/// The same of a component that needs grants.
+pub(crate) fn admit_with(sandbox: &Sandbox, bytes: &[u8], granting: &Granting<'_>) -> Admitted {
+    let admitted = sandbox.admit(bytes, &contract(), granting);
+    admitted.unwrap_or_else(|report| panic!("{:#?}", report.problems))
 }
 
 /// The report on a component that is refused.
@@ -200,6 +205,18 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < AGES, "waited too long until {what}");
         tokio::task::yield_now().await;
     }
+}
+
+/// What this comes to, with a good plugin called on the same thread meanwhile. Afterwards the pool is as it was.
+pub(crate) async fn beside_a_good_one<T>(sandbox: &Sandbox, work: impl Future<Output = T>) -> T {
+    let good = plugin(sandbox, &prebuilt("course-about-url"));
+    let used = || sandbox.pool_use().map(|pool| (pool.component_instances, pool.memories, pool.tables));
+    let (before, start) = (used(), Instant::now());
+    let (came, answered) = tokio::join!(work, call(&good, "http://lms.test/courses/course-v1:a+b+c/about"));
+    assert!(start.elapsed() < AGES / 2, "it took {:?}", start.elapsed());
+    assert_eq!(new_url(answered), "https://example.com/new_about_page/course-v1:a+b+c");
+    until("the pool is as it was", || used() == before).await;
+    came
 }
 
 thread_local! {

@@ -2,10 +2,8 @@
 
 #[cfg(test)]
 mod tests;
-mod turns;
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use hookbox_archive::Archive;
 use hookbox_archive::plugin::{self, PluginQuery, PluginRefusal};
@@ -15,16 +13,15 @@ use hookbox_store::{Status, StoreError, Timestamp};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
+use super::complaints::Complaints;
+use super::turns::{Shares, Turns};
 use crate::telemetry::ARCHIVE_PLUGIN_WRITES;
-use turns::{Shares, Turns};
 
 /// Characters of a wrong time that a message repeats.
 const SHOWN: usize = 100;
 /// Writes of one plugin that may be on their way at once, those of guests that are gone among them: far fewer than the
 /// database lets wait.
-const WRITES: usize = 16;
-/// How often the log says at most that the database does not answer: a plugin may ask a thousand times a call.
-const COMPLAINT: Duration = Duration::from_secs(1);
+const WRITES: u32 = 16;
 
 /// The archive that this host keeps, for its plugins.
 pub(super) struct HostArchive {
@@ -34,7 +31,7 @@ pub(super) struct HostArchive {
     /// Marking a course as synced writes many rows: one part at a time.
     syncs: Arc<Turns>,
     writes: Shares,
-    complained: Mutex<Option<Instant>>,
+    complaints: Complaints,
 }
 
 impl HostArchive {
@@ -44,7 +41,7 @@ impl HostArchive {
             lists: Arc::default(),
             syncs: Arc::default(),
             writes: Shares::new(WRITES),
-            complained: Mutex::default(),
+            complaints: Complaints::default(),
         }
     }
 
@@ -53,11 +50,7 @@ impl HostArchive {
         let PluginRefusal::Store(error) = refusal else {
             return ArchiveFault::Invalid(refusal.to_string());
         };
-        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
-        if complained.is_none_or(|last| last.elapsed() >= COMPLAINT) {
-            *complained = Some(Instant::now());
-            tracing::error!(plugin, code = error.code(), %error, "the archive cannot answer a plugin");
-        }
+        self.complaints.tell(plugin, &error, "the archive cannot answer a plugin");
         ArchiveFault::Unavailable(format!("the archive's database does not answer: {}", error.code()))
     }
 }
@@ -97,7 +90,7 @@ impl CourseArchive for HostArchive {
     ) -> Result<ArchiveStatus, ArchiveFault> {
         let what = if archived { "archive" } else { "unarchive" };
         let (archive, name, course_id) = (self.archive.clone(), plugin.to_owned(), course_id.to_owned());
-        let share = self.writes.of(plugin).await;
+        let share = self.writes.of(plugin, 1).await;
         // A write on its way is noted, also when the guest's time ends before it does.
         let written = apart(|_| async move {
             let _share = share;

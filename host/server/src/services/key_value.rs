@@ -1,36 +1,33 @@
 //! Rows of the plugins' own, in the host's store.
 
-mod turns;
-
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
 use hookbox_sandbox::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota, Limit, async_trait};
 use hookbox_store::{KeyValueError, Quota, QuotaLimit, Reads, Store, Writes};
 
-use self::turns::Turns;
+use super::complaints::Complaints;
+use super::turns::Shares;
 
-/// A store that does not answer is told about once in this time: a guest can ask a thousand times a call.
-const QUIET: Duration = Duration::from_secs(1);
+/// Reads of one plugin in the store's queue.
+const READS: u32 = 4;
+/// Shares of one plugin in the store's queue of writes. A small write is one, so that many share a commit; the largest
+/// takes them all.
+const WRITE_SHARES: u32 = 64;
+/// What takes a further share of a write: so many bytes,
+const SHARE_BYTES: usize = 64 << 10;
+/// or so many keys.
+const SHARE_KEYS: usize = 16;
 
 /// Rows of the plugins' own, in a store.
 pub(super) struct PluginRows {
     store: Store,
-    turns: Turns,
-    told: Mutex<Told>,
-}
-
-/// What the log was told about a store that does not answer.
-#[derive(Default)]
-struct Told {
-    last: Option<Instant>,
-    /// Faults since then.
-    untold: u64,
+    reads: Shares,
+    writes: Shares,
+    complaints: Complaints,
 }
 
 impl PluginRows {
     pub(super) fn new(store: Store) -> Self {
-        Self { store, turns: Turns::default(), told: Mutex::default() }
+        let (reads, writes) = (Shares::new(READS), Shares::new(WRITE_SHARES));
+        Self { store, reads, writes, complaints: Complaints::default() }
     }
 
     async fn read<T: Send + 'static>(
@@ -38,7 +35,7 @@ impl PluginRows {
         bucket: &KeyValueBucket,
         job: impl FnOnce(&Reads<'_>) -> Result<T, KeyValueError> + Send + 'static,
     ) -> Result<T, KeyValueFault> {
-        let _turn = self.turns.read(&bucket.plugin).await.map_err(|_| KeyValueFault::Unavailable)?;
+        let _share = self.reads.of(&bucket.plugin, 1).await;
         self.store.read(job).await.map_err(|error| self.fault(bucket, error))
     }
 
@@ -49,8 +46,7 @@ impl PluginRows {
         bytes: usize,
         job: impl FnOnce(&Writes<'_>) -> Result<T, KeyValueError> + Send + 'static,
     ) -> Result<T, KeyValueFault> {
-        let turn = self.turns.write(&bucket.plugin, keys, bytes).await;
-        let _turn = turn.map_err(|_| KeyValueFault::Unavailable)?;
+        let _share = self.writes.of(&bucket.plugin, shares(keys, bytes)).await;
         self.store.write(job).await.map_err(|error| self.fault(bucket, error))
     }
 
@@ -69,26 +65,17 @@ impl PluginRows {
                 KeyValueFault::Refused(refused.to_string())
             }
             KeyValueError::Store(error) => {
-                if let Some(untold) = self.told.lock().unwrap_or_else(PoisonError::into_inner).now() {
-                    let code = error.code();
-                    tracing::error!(plugin = &*bucket.plugin, code, %error, untold, "a plugin's rows cannot be reached");
-                }
+                self.complaints.tell(&bucket.plugin, &error, "a plugin's rows cannot be reached");
                 KeyValueFault::Unavailable
             }
         }
     }
 }
 
-impl Told {
-    /// How many faults went untold before this one, when this one is to be told.
-    fn now(&mut self) -> Option<u64> {
-        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
-            self.untold += 1;
-            return None;
-        }
-        self.last = Some(Instant::now());
-        Some(std::mem::take(&mut self.untold))
-    }
+/// What a write takes of its plugin's shares.
+fn shares(keys: usize, bytes: usize) -> u32 {
+    let shares = 1 + keys / SHARE_KEYS + bytes / SHARE_BYTES;
+    u32::try_from(shares).unwrap_or(WRITE_SHARES).min(WRITE_SHARES)
 }
 
 fn quota(quota: KeyValueQuota) -> Quota {

@@ -20,7 +20,7 @@ impl CallState {
         self.count_host_call()?;
         let total = self.random_bytes.saturating_add(length);
         if total > self.owner.limits.random_bytes as u64 {
-            self.refused.get_or_insert((Limit::RandomBytes, total));
+            self.refused = Some((Limit::RandomBytes, total));
             return Err(wasmtime::format_err!("random byte budget spent"));
         }
         self.random_bytes = total;

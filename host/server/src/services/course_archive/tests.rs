@@ -1,12 +1,11 @@
 //! What plugins are told, and what goes on when they do not wait.
 
-use std::sync::mpsc;
-
 use hookbox_archive::plugin::MOST_SYNCED;
 use hookbox_store::{Filter, NewStatus, NewUser, Options, Store};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
+use super::super::testing::hold_the_writer;
 use super::*;
 
 const COURSE: &str = "course-v1:edX+DemoX+2026";
@@ -51,24 +50,6 @@ impl Place {
         all.unwrap().iter().filter(|status| synced(status)).count()
     }
 
-    /// Keeps the writer busy until the sender is dropped.
-    async fn hold_the_writer(&self) -> mpsc::Sender<()> {
-        let (let_go, wait) = mpsc::channel::<()>();
-        let (begun, has_begun) = oneshot::channel();
-        let store = self.store.clone();
-        tokio::spawn(async move {
-            let job = move |_: &hookbox_store::Writes<'_>| {
-                begun.send(()).unwrap();
-                // Ends when the sender is dropped.
-                wait.recv().unwrap_err();
-                Ok::<_, StoreError>(())
-            };
-            store.write(job).await
-        });
-        has_begun.await.unwrap();
-        let_go
-    }
-
     /// A guest that syncs the course.
     async fn syncing(&self) -> JoinHandle<Result<u64, ArchiveFault>> {
         let archive = Arc::clone(&self.archive);
@@ -108,7 +89,7 @@ async fn a_long_sync_marks_every_row_in_parts() {
 #[tokio::test]
 async fn a_sync_stops_between_two_parts_when_the_guest_is_gone() {
     let place = Place::with(2 * i64::from(MOST_SYNCED), |_| {}).await;
-    let let_go = place.hold_the_writer().await;
+    let let_go = hold_the_writer(&place.store).await;
     let guest = place.syncing().await;
     let archive = Arc::clone(&place.archive);
     let other = tokio::spawn(async move { archive.syncs.of("other").await });
@@ -154,9 +135,9 @@ async fn a_list_waits_behind_those_of_other_plugins_and_a_status_does_not() {
 
 #[tokio::test]
 async fn guests_that_are_gone_leave_no_more_writes_than_a_share_and_each_is_done() {
-    let place = Place::with(0, |options| options.queue = 2 * WRITES).await;
+    let place = Place::with(0, |options| options.queue = 2 * WRITES as usize).await;
     place.store.write(|writes| writes.insert_user(&user(1))).await.unwrap();
-    let let_go = place.hold_the_writer().await;
+    let let_go = hold_the_writer(&place.store).await;
     let mut guests = Vec::new();
     for number in 0..4 * WRITES {
         let (archive, course) = (Arc::clone(&place.archive), format!("course-v1:a+b+{number}"));
@@ -174,13 +155,13 @@ async fn guests_that_are_gone_leave_no_more_writes_than_a_share_and_each_is_done
     drop(let_go);
     assert!(other.await.unwrap().unwrap().is_archived);
     let rows = place.store.read(|reads| reads.count_statuses(&Filter::default())).await;
-    assert_eq!(rows, Ok(WRITES as u64 + 1));
+    assert_eq!(rows, Ok(u64::from(WRITES) + 1));
 }
 
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_unavailable_and_no_more_is_told() {
     let place = Place::with(1, |options| options.queue = 1).await;
-    let let_go = place.hold_the_writer().await;
+    let let_go = hold_the_writer(&place.store).await;
     let store = place.store.clone();
     let queued = tokio::spawn(async move { store.write(|_| Ok::<_, StoreError>(())).await });
     settled().await;

@@ -1,9 +1,7 @@
-use std::sync::mpsc;
-
-use hookbox_store::{Options, StoreError};
+use hookbox_store::Options;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
 
+use super::super::testing::{hold_the_writer, polled};
 use super::*;
 
 const PLENTY: KeyValueQuota = KeyValueQuota { keys: 100, bytes: 10_000 };
@@ -66,31 +64,13 @@ async fn each_error_is_the_fault_that_it_means() {
     }
 }
 
-/// Keeps the store's writer busy until the sender is used or dropped; answers once it is.
-async fn occupy(store: &Store) -> mpsc::Sender<()> {
-    let (release, released) = mpsc::channel::<()>();
-    let (begun, begins) = oneshot::channel();
-    let store = store.clone();
-    tokio::spawn(async move {
-        let job = store.write(move |_| {
-            let _ = begun.send(());
-            let _ = released.recv();
-            Ok::<_, StoreError>(())
-        });
-        job.await
-    });
-    begins.await.unwrap();
-    release
-}
-
 #[tokio::test]
 async fn a_write_that_nobody_waits_for_any_more_is_not_made() {
     let (rows, _folder) = rows();
     let mine = bucket("mine", "");
-    let busy = occupy(&rows.store).await;
+    let busy = hold_the_writer(&rows.store).await;
     let mut given_up = rows.set(&mine, vec![(key("given up"), b"1".to_vec())], PLENTY);
-    let waits = std::future::poll_fn(|task| std::task::Poll::Ready(given_up.as_mut().poll(task))).await;
-    assert!(waits.is_pending());
+    assert!(polled(&mut given_up).await.is_pending());
     drop(given_up);
     drop(busy);
     assert_eq!(rows.increment(&mine, key("wanted"), 1, PLENTY).await, Ok(1));
@@ -102,13 +82,12 @@ async fn a_plugin_that_writes_much_has_others_wait_behind_one_of_its_writes() {
     let (rows, _folder) = rows();
     let (evil, good) = (bucket("evil", ""), bucket("good", ""));
     let plenty = KeyValueQuota { keys: 100, bytes: 1 << 30 };
-    let busy = occupy(&rows.store).await;
+    let busy = hold_the_writer(&rows.store).await;
     let mut flood: Vec<_> = (0..20)
         .map(|number| rows.set(&evil, vec![(format!("{number:02}"), vec![0; 3 << 20])], plenty))
         .collect();
     for write in &mut flood {
-        let waits = std::future::poll_fn(|task| std::task::Poll::Ready(write.as_mut().poll(task))).await;
-        assert!(waits.is_pending());
+        assert!(polled(write).await.is_pending());
     }
     drop(busy);
     assert_eq!(rows.increment(&good, key("count"), 1, plenty).await, Ok(1));
@@ -120,11 +99,10 @@ async fn a_plugin_that_writes_much_has_others_wait_behind_one_of_its_writes() {
 }
 
 #[test]
-fn a_store_that_does_not_answer_is_told_about_once_in_a_while() {
-    let mut told = Told::default();
-    assert_eq!(told.now(), Some(0));
-    assert_eq!((told.now(), told.now()), (None, None));
-    told.last = told.last.and_then(|last| last.checked_sub(QUIET));
-    assert_eq!(told.now(), Some(2));
-    assert_eq!(told.now(), None);
+fn a_small_write_is_one_share_and_the_largest_takes_all() {
+    assert_eq!(shares(1, 0), 1);
+    assert_eq!(shares(1, SHARE_BYTES), 2);
+    assert_eq!(shares(1_000, 0), 63);
+    assert_eq!(shares(1, 4 << 20), WRITE_SHARES);
+    assert_eq!(shares(usize::MAX / 2, usize::MAX / 2), WRITE_SHARES);
 }

@@ -1,4 +1,5 @@
-//! Turns at work that is long for a database, and shares of its queue: no plugin twice before another that waits.
+//! Fair shares of the database: whoever else waits for it does so behind a little of each plugin, not behind all that one
+//! of them can ask for at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,8 +27,8 @@ impl<T> EachPlugin<T> {
     }
 }
 
-/// One line for each plugin, whose heads stand in one line for all. A plugin that asks a hundred times at once makes
-/// another wait for one of them.
+/// Turns at work that is long for a database, one at a time: one line for each plugin, whose heads stand in one line for
+/// all. A plugin that asks a hundred times at once makes another wait for one of them.
 #[derive(Default)]
 pub(super) struct Turns {
     plugins: EachPlugin<Line<()>>,
@@ -52,22 +53,32 @@ impl Turns {
 /// How much of something each plugin may have at once.
 pub(super) struct Shares {
     plugins: EachPlugin<Semaphore>,
-    most: usize,
+    most: u32,
+}
+
+/// What a plugin has of its shares, until it is dropped.
+pub(super) struct Share {
+    // The semaphores are never closed, so there always is a permit.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Shares {
-    pub(super) fn new(most: usize) -> Self {
+    /// As many shares for each plugin.
+    pub(super) fn new(most: u32) -> Self {
         Self { plugins: EachPlugin::default(), most }
     }
 
-    /// Waits until the plugin has less than its share. The semaphores are never closed, so there always is a permit.
-    pub(super) async fn of(&self, plugin: &str) -> Option<OwnedSemaphorePermit> {
-        self.plugins.get(plugin, || Semaphore::new(self.most)).acquire_owned().await.ok()
+    /// Waits until so many of the plugin's shares are free; all of them, when it asks for more than there are. What was
+    /// asked for first is given first.
+    pub(super) async fn of(&self, plugin: &str, shares: u32) -> Share {
+        let own = self.plugins.get(plugin, || Semaphore::new(self.most as usize));
+        Share { _permit: own.acquire_many_owned(shares.min(self.most)).await.ok() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::polled;
     use super::*;
 
     #[tokio::test]
@@ -91,5 +102,16 @@ mod tests {
         }
         let order = order.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(*order, ["greedy", "modest", "greedy", "greedy"]);
+    }
+
+    #[tokio::test]
+    async fn shares_are_a_plugin_s_own_and_more_than_there_are_is_all_of_them() {
+        let shares = Shares::new(3);
+        let all = shares.of("greedy", u32::MAX).await;
+        let _other = shares.of("modest", 3).await;
+        let mut one = std::pin::pin!(shares.of("greedy", 1));
+        assert!(polled(&mut one).await.is_pending());
+        drop(all);
+        assert!(polled(&mut one).await.is_ready());
     }
 }
