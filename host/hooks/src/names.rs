@@ -114,3 +114,17 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_any_length_is_compared_only_with_what_it_may_be_like() {
+        assert_eq!(nearest("abc", ["abcde", "abcdef"]), Some("abcde"));
+        assert_eq!(nearest("abcde", ["abc"]), Some("abc"));
+        // Compared with each letter by letter, this would take hours.
+        let long = "x".repeat(4 << 20);
+        assert_eq!(nearest(&long, ["x".repeat(2 << 20).as_str(), "xx"]), None);
+    }
+}

@@ -1,5 +1,6 @@
 //! `hookbox.toml`: read, overlaid, checked. The host never writes it.
 
+mod depth;
 mod variables;
 
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::error::{Actual, Kind};
-use figment::providers::{Env, Format, Toml};
+use figment::providers::{Data, Env, Format, Toml};
 use hookbox_hooks::names;
 use hookbox_plugins::{FiltersTable, PluginsTable};
 use hookbox_sandbox::ChildCompiler;
@@ -194,16 +195,16 @@ impl Config {
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let mut figment = Figment::new();
         if path.is_file() {
-            figment = figment.merge(Toml::file_exact(path));
+            figment = figment.merge(toml(path)?);
         } else if file.is_some() {
             return Err(ConfigError(vec![format!("{}: no such file", path.display())]));
         }
         if let Some(environment) = environment {
             let overlay = overlay(path, environment)?;
-            figment = figment.merge(Toml::file_exact(overlay));
+            figment = figment.merge(toml(&overlay)?);
         }
         let variables = Env::prefixed("HOOKBOX_").ignore(COMMAND_VARIABLES).split("__");
-        let mut config = Self::read(&variables::over(figment, &variables))?;
+        let mut config = Self::read(&variables::over(figment, &variables)?)?;
         config.folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(config)
     }
@@ -222,6 +223,16 @@ impl Config {
             .map_err(|mistake| ConfigError(vec![format!("cors.origins: {}", readable(&mistake))]))?;
         Ok(config)
     }
+}
+
+/// The file as a layer. What cannot be read at all is told when the layers are put together.
+fn toml(path: &Path) -> Result<Data<Toml>, ConfigError> {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        depth::of_file(&text).map_err(|ConfigError(mistakes)| {
+            ConfigError(mistakes.iter().map(|mistake| format!("{}: {mistake}", path.display())).collect())
+        })?;
+    }
+    Ok(Toml::file_exact(path))
 }
 
 /// `hookbox.production.toml` for `hookbox.toml` and `production`.

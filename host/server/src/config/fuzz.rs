@@ -128,17 +128,23 @@ fn anything_given() -> impl Strategy<Value = Given> {
     (file, vec((name, value), 0..3)).prop_map(|(file, variables)| Given { file, variables })
 }
 
-fn is_read_or_explained(given: &Given) {
+fn layers(given: &Given) -> Result<Figment, ConfigError> {
+    depth::of_file(&given.file)?;
     let mut figment = Figment::new().merge(Toml::string(&given.file));
     // As `Env` gives them: the process's own cannot be set while other tests run.
     for (name, text) in &given.variables {
         let name = name.to_ascii_lowercase().replace("__", ".");
         if !name.split('.').any(str::is_empty) {
             let metadata = Metadata::named("`HOOKBOX_` environment variable(s)");
+            depth::of_variable(&name)?;
             figment = figment.merge(Variable { name, text: text.clone(), metadata });
         }
     }
-    match Config::read(&figment) {
+    Ok(figment)
+}
+
+fn is_read_or_explained(given: &Given) {
+    match layers(given).and_then(|layers| Config::read(&layers)) {
         Err(ConfigError(mistakes)) => {
             assert!(!mistakes.is_empty());
             mistakes.iter().for_each(|mistake| can_be_shown(mistake));
@@ -176,6 +182,33 @@ fn what_is_given_is_read_or_explained() {
 fn what_was_found_before_stays_mended() {
     for file in files() {
         is_read_or_explained(&Given { file, variables: Vec::new() });
+    }
+}
+
+#[test]
+fn towers_are_read_or_explained() {
+    for high in [400, 20_000] {
+        towers(high);
+    }
+}
+
+fn towers(high: usize) {
+    for file in [
+        format!("{}a = {{ {}a = 1 }}", "a.".repeat(high), "a.".repeat(high)),
+        format!("[{}a]\n{}a = {{ {}a = 1 }}", "a.".repeat(high), "a.".repeat(high), "a.".repeat(high)),
+        format!("server = {}", "[".repeat(high)),
+        format!("server = {}", "{a = ".repeat(high)),
+        format!("{}a = 1", "a.".repeat(high)),
+        format!("[{}a]", "a.".repeat(high)),
+        format!("[plugins.x.settings.{}a]", "a.".repeat(high)),
+    ] {
+        is_read_or_explained(&Given { file, variables: Vec::new() });
+    }
+    for (name, text) in [
+        ("SERVER".to_owned(), "[".repeat(high)),
+        (format!("PLUGINS__X__SETTINGS{}", "__A".repeat(high)), "1".to_owned()),
+    ] {
+        is_read_or_explained(&Given { file: String::new(), variables: vec![(name, text)] });
     }
 }
 

@@ -5,15 +5,21 @@ use figment::providers::Env;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
+use super::{ConfigError, depth};
+
 /// Lists and tables inside each other. More is taken as text.
 const DEEPEST: usize = 32;
 
 /// Lays the variables over what is there.
-pub(super) fn over(mut layers: Figment, variables: &Env) -> Figment {
+///
+/// # Errors
+/// A name of too many parts.
+pub(super) fn over(mut layers: Figment, variables: &Env) -> Result<Figment, ConfigError> {
     for (name, text) in variables.iter() {
+        depth::of_variable(name.as_str())?;
         layers = layers.merge(Variable { name: name.to_string(), text, metadata: variables.metadata() });
     }
-    layers
+    Ok(layers)
 }
 
 /// One variable: its key with dots, its text.
