@@ -194,14 +194,6 @@ pub fn parse_binary<'a>(
         let (attribute, value) = match name.strip_prefix("ce-") {
             // The binding gives this attribute to the Content-Type header alone.
             Some("datacontenttype") => continue,
-            // No attribute has these names (CloudEvents 1.0.2, section 3.1): beside attributes they are the data.
-            Some(member @ ("data" | "data_base64")) => {
-                return Err(CloudEventError::AttributeInvalid {
-                    attribute: member.to_owned(),
-                    expected: "the data in the body",
-                    found: "a header".to_owned(),
-                });
-            }
             Some(attribute) => (attribute, headers::decode(attribute, value)?),
             None if name == "content-type" => ("datacontenttype", value.to_owned()),
             None => continue,

@@ -230,14 +230,3 @@ fn the_content_type_tells_the_mode() {
     let avro = mode(Some("application/cloudevents+avro")).unwrap_err();
     assert_eq!(avro.code(), "cloudevents-format-unsupported");
 }
-
-#[test]
-fn a_header_holds_no_data() {
-    for name in ["ce-data", "CE-Data", "ce-data_base64"] {
-        let headers =
-            [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "s"), ("ce-type", "t"), (name, "{}")];
-        let error = parse_binary(headers, b"{}", now()).unwrap_err();
-        assert_eq!(error.code(), "cloudevents-attribute-invalid");
-        assert!(error.to_string().ends_with(": expected the data in the body, found a header"), "{error}");
-    }
-}

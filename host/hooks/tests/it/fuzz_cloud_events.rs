@@ -217,6 +217,10 @@ fn can_be_shown(error: &CloudEventError) {
 }
 
 fn survives(event: &ReceivedEvent) {
+    // A header `ce-data` is kept as an extension, which the structured form has no place for.
+    if ["data", "data_base64"].iter().any(|name| event.extensions.contains_key(*name)) {
+        return;
+    }
     let text = structured(event).to_string();
     assert_eq!(parse_structured(text.as_bytes(), OffsetDateTime::UNIX_EPOCH).as_ref(), Ok(event), "{text}");
     // Names of headers have no case.
