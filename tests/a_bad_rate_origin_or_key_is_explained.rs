@@ -20,7 +20,7 @@ fn a_rate_that_is_none() {
         let shown = format!("{rate:?} is not a rate");
         refused(&configuration, &["hookbox.toml", "archive.rate_limit", &shown, "60/minute", "unlimited"]);
     }
-    refused("[archive]\nrate_limit = 60", &["archive.rate_limit", "60"]);
+    refused("[archive]\nrate_limit = 60", &["archive.rate_limit", "expected a string, found a number"]);
     refused("[archive]\nrate = \"60/minute\"", &["archive.rate", "unknown key", "rate_limit"]);
 }
 
