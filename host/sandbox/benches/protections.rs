@@ -331,12 +331,17 @@ fn memory(runtime: &Runtime, sandbox: &Sandbox) {
     };
     round(hostile.len());
     let before = resident();
-    round(10_000);
+    let after = [(); 3].map(|()| {
+        round(10_000);
+        resident() >> 20
+    });
     println!(
-        "  ten thousand calls of {} attacks: {} before, {} after; pool {:?}",
+        "  ten thousand calls of {} attacks: {} before, {} after; then {} and {} after as many again; pool {:?}",
         hostile.len(),
         before >> 20,
-        resident() >> 20,
+        after[0],
+        after[1],
+        after[2],
         sandbox.pool_use()
     );
 }

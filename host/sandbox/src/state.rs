@@ -33,6 +33,8 @@ pub(crate) struct CallState {
     pub(crate) log: CallLog,
     pub(crate) deadline: Instant,
     host_calls: u32,
+    /// Whether the guest gave the thread to others at the last tick and has not gone on yet.
+    gave_way: bool,
     /// Bytes of random data that the call has had.
     pub(crate) random_bytes: u64,
     memory_bytes: usize,
@@ -58,6 +60,7 @@ impl CallState {
             context,
             deadline,
             host_calls: 0,
+            gave_way: false,
             random_bytes: 0,
             memory_bytes: 0,
             table_elements: 0,
@@ -74,6 +77,7 @@ impl CallState {
         self.context = context;
         self.deadline = deadline;
         self.host_calls = 0;
+        self.gave_way = false;
         self.random_bytes = 0;
         self.refused = None;
         self.starved = false;
@@ -179,13 +183,15 @@ pub(crate) fn store(engine: &wasmtime::Engine, state: CallState) -> Store<CallSt
     store.set_hostcall_fuel(answer_bytes);
     store.set_max_component_handles(handles);
     store.set_epoch_deadline(1);
-    // At each tick a running guest gives the thread to others. When its time is over it does not get it back.
-    store.epoch_deadline_callback(|store| {
-        let state = store.data();
+    // At each tick a running guest gives the thread to others. When it gets the thread back it looks at the clock once
+    // more before it goes on, so that many guests whose time is over end one after the other without a tick each.
+    store.epoch_deadline_callback(|mut store| {
+        let state = store.data_mut();
         if state.spent() || Instant::now() >= state.deadline {
             return Ok(UpdateDeadline::Interrupt);
         }
-        Ok(UpdateDeadline::Yield(1))
+        state.gave_way = !state.gave_way;
+        Ok(if state.gave_way { UpdateDeadline::Yield(0) } else { UpdateDeadline::Continue(1) })
     });
     store
 }
