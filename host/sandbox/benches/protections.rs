@@ -291,8 +291,15 @@ fn loops(runtime: &Runtime, sandbox: &Sandbox) {
             }));
         }
         over.sort();
-        let (half, most) = (over[over.len() / 2], over[over.len() - 1]);
-        println!("  {at_once:>2} at once: p50 {half:.1?}, worst {most:.1?} of {} calls", over.len());
+        let at = |part: usize| over[(over.len() - 1) * part / 100];
+        println!(
+            "  {at_once:>2} at once: p50 {:.1?}, p90 {:.1?}, p99 {:.1?}, worst {:.1?} of {} calls",
+            at(50),
+            at(90),
+            at(99),
+            at(100),
+            over.len()
+        );
     }
 }
 
