@@ -117,6 +117,12 @@ fn a_name_that_is_none_is_refused() {
             "lower-case letters, digits and dashes",
         ]);
     }
+    // The third letter is Cyrillic; the other is ten kilobytes, of which the message shows the beginning.
+    for name in ["ur\u{430}l".to_owned(), "x".repeat(10_000)] {
+        let ran = refused(&format!("[plugins.\"{name}\"]\ncomponent = \"url.wasm\""));
+        ran.explains(&["plugin name", "lower-case letters, digits and dashes"]);
+        assert!(ran.stderr.len() < 1_000, "{} bytes", ran.stderr.len());
+    }
 }
 
 #[test]

@@ -180,3 +180,28 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the host made a mistake; its log says more")
         .into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_request_and_tells_nothing_of_itself() {
+        async fn broken() {
+            panic!("the word is swordfish")
+        }
+        let routes: Router = Router::new()
+            .route("/broken", get(broken))
+            .route("/sound", get(|| async { "sound" }))
+            .layer(CatchPanicLayer::custom(panicked));
+        let ask = |path: &str| routes.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        let answer = ask("/broken").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("\"code\":\"internal\"") && !body.contains("swordfish"), "{body}");
+        assert_eq!(ask("/sound").await.unwrap().status(), StatusCode::OK);
+    }
+}
