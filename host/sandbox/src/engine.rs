@@ -15,6 +15,10 @@ use crate::limits::{ASYNC_STACK_BYTES, WASM_STACK_BYTES};
 
 /// How often a running guest looks at the clock.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
+/// The same while many guests share the processor: their turns are shorter, so that each comes round again soon.
+const CROWDED_TICK: Duration = Duration::from_millis(2);
+/// So many instances alive are a crowd.
+const CROWD: usize = 8;
 /// Component instances alive at once, in all plugins together.
 pub(crate) const POOL_INSTANCES: u32 = 64;
 /// A component from a Python or JavaScript toolchain is made of up to about twenty core instances and memories.
@@ -140,15 +144,19 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// Starts ticking.
+    /// Starts ticking, faster while many instances are alive.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        engine: &Engine,
+        alive: impl Fn() -> usize + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let engine = engine.clone();
         let thread = std::thread::Builder::new().name("hookbox-epoch".into()).spawn(move || {
-            while stopped.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            let tick = || if alive() < CROWD { TICK } else { CROWDED_TICK };
+            while stopped.recv_timeout(tick()) == Err(RecvTimeoutError::Timeout) {
                 engine.increment_epoch();
             }
         })?;

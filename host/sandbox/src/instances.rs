@@ -45,6 +45,12 @@ impl Instances {
         }
     }
 
+    /// Says how many instances are alive, from any thread.
+    pub(crate) fn count(&self) -> impl Fn() -> usize + Send + use<> {
+        let slots = Arc::clone(&self.slots);
+        move || (POOL_INSTANCES as usize).saturating_sub(slots.available_permits())
+    }
+
     /// Waits for room for one more instance; idle ones give way.
     pub(crate) async fn slot(&self) -> Slot {
         if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {

@@ -89,7 +89,8 @@ impl Sandbox {
                 CompileCache::open(&path, &engine).map_err(|reason| SandboxError::Cache { path, reason })
             })
             .transpose()?;
-        let ticker = Ticker::start(&engine).map_err(SandboxError::Clock)?;
+        let instances = Instances::new();
+        let ticker = Ticker::start(&engine, instances.count()).map_err(SandboxError::Clock)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 loader: Loader::new(engine.clone(), options.compiler, cache),
@@ -97,7 +98,7 @@ impl Sandbox {
                 allocation,
                 services: options.services,
                 memory: Arc::new(GuestMemory::new(options.guest_memory_bytes)),
-                instances: Instances::new(),
+                instances,
                 next_plugin: AtomicU64::new(0),
                 _ticker: ticker,
             }),
