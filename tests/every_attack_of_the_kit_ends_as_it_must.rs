@@ -59,12 +59,15 @@ fn site(attacks: &[Attack], endless: Duration, more: &str) -> Site {
         let name = &attack.name;
         let time = match &attack.outcome {
             Outcome::Fails(code) if code == "time" => endless,
-            _ => Duration::from_secs(30),
+            _ => Duration::from_secs(50),
         };
+        // Those that call the database without end wait for the disk, however slow that is.
+        let loops = attack.outcome == Outcome::Fails("host-calls".to_owned()) && !attack.grants.is_empty();
+        let host_calls = if loops { 50 } else { 1_000 };
         let _ = write!(
             table,
             "[plugins.{name}]\ncomponent = \"{name}.wasm\"\nquarantine = false\ngrants = {:?}
-             limits = {{ time = \"{}ms\", log_rate = \"1GiB\" }}
+             limits = {{ time = \"{}ms\", log_rate = \"1GiB\", host_calls = {host_calls} }}
              [filters.\"kit.{name}\"]\nlike = \"{}\"\npipeline = [\"{name}\"]\nfail_silently = false\n",
             attack.grants,
             time.as_millis(),
