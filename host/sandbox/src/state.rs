@@ -111,9 +111,7 @@ impl CallState {
     pub(crate) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
-}
 
-impl CallState {
     /// WASI's part of the state, made when it is first needed.
     pub(crate) fn wasi(&mut self) -> WasiCtxView<'_> {
         let (log, owner) = (&self.log, &self.owner);
@@ -145,8 +143,8 @@ impl ResourceLimiter for CallState {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         let growth = desired.saturating_sub(current);
+        let total = self.memory_bytes.saturating_add(growth);
         if total > self.owner.limits.memory_bytes {
             self.refused.get_or_insert((Limit::Memory, total as u64));
             return Ok(false);
@@ -155,7 +153,7 @@ impl ResourceLimiter for CallState {
             self.starved = true;
             return Ok(false);
         }
-        self.memory_bytes += growth;
+        self.memory_bytes = total;
         Ok(true)
     }
 
