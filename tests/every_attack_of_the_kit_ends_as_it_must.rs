@@ -245,10 +245,9 @@ fn a_soak_of_good_and_hostile_calls_leaves_the_server_as_it_was() {
     assert_eq!(attacked + good, calls);
     let (half, last) = (resident.len() / 2, resident.len() - 1);
     let grown = resident[last].saturating_sub(resident[half]);
+    let mebibytes: Vec<u64> = resident.iter().map(|bytes| bytes >> 20).collect();
     println!(
-        "{good} good and {attacked} hostile calls in {seconds} s; resident {} MiB at half time, {} MiB at the end; {:?}",
-        resident[half] >> 20,
-        resident[last] >> 20,
+        "{good} good and {attacked} hostile calls in {seconds} s; resident MiB over time {mebibytes:?}; {:?}",
         outcomes.lock().unwrap()
     );
     assert!(grown < 64 << 20, "{grown} bytes more at the end than at half time: {resident:?}");
