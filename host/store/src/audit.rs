@@ -1,13 +1,14 @@
-//! Whether the counters agree with the rows.
+//! Whether counters agree with rows, and rows with one another.
 
 use rusqlite::Connection;
 
-use crate::{archive, key_value};
+use crate::{archive, key_value, plugins};
 
 /// What each family of tables asks, and the first version of the schema that can answer.
-const FAMILIES: &[(u32, &[&str])] = &[(1, archive::QUESTIONS), (2, key_value::QUESTIONS)];
+const FAMILIES: &[(u32, &[&str])] =
+    &[(1, archive::QUESTIONS), (2, key_value::QUESTIONS), (3, plugins::QUESTIONS)];
 
-/// What is wrong with the counters of a schema of this version; empty when all is well.
+/// What is wrong in a database whose schema has this version; empty when all is well.
 pub(crate) fn audit(connection: &Connection, version: u32) -> rusqlite::Result<Vec<String>> {
     let mut problems = Vec::new();
     let families = FAMILIES.iter().filter(|(since, _)| *since <= version);

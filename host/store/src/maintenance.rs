@@ -13,10 +13,14 @@ use rusqlite::backup::{Backup, StepResult};
 use crate::audit::audit;
 use crate::connection;
 use crate::error::{OpenError, StoreError};
+use crate::job::Reads;
+use crate::plugins::{PluginRow, ReleaseRow};
 use crate::schema::{self, Migrated, SCHEMA_VERSION};
 
 /// How long these wait for another process that has the database locked.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first version of the schema that has plugins.
+const PLUGINS_SINCE: u32 = 3;
 /// How many pages are copied between two reports of progress.
 const STEP_PAGES: i32 = 256;
 
@@ -56,8 +60,9 @@ pub fn migrate(path: impl AsRef<Path>) -> Result<Migrated, OpenError> {
     schema::migrate_file(&mut connection::open(&path, BUSY_TIMEOUT)?, &path)
 }
 
-/// Checks a database: SQLite's own structures, that every row's user exists, and that the counters agree with the rows. Reads
-/// the whole file, changes nothing, and sees one snapshot if a server writes meanwhile.
+/// Checks a database: SQLite's own structures, that every row's user or plugin exists, that the counters agree with the rows,
+/// and that a plugin has one live release at most. Reads the whole file, changes nothing, and sees one snapshot if a server
+/// writes meanwhile.
 ///
 /// # Errors
 /// The file is missing, none of this program's, or cannot be read at all. What is wrong inside is in the report.
@@ -94,6 +99,23 @@ pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, OpenError> {
         tables,
         size_bytes: size(&path)?,
     })
+}
+
+/// The plugins that a database keeps, with their releases; none where its schema is older than they are. Changes nothing,
+/// whether or not a server has it open.
+///
+/// # Errors
+/// The file is missing, none of this program's, or cannot be read.
+pub fn plugins_of(path: impl AsRef<Path>) -> Result<Vec<(PluginRow, Vec<ReleaseRow>)>, OpenError> {
+    let path = connection::absolute(path.as_ref())?;
+    let database = connection::open(&path, BUSY_TIMEOUT)?;
+    let failed = |error| connection::failed(&path, error);
+    connection::for_reading(&database).map_err(failed)?;
+    let snapshot = database.unchecked_transaction().map_err(failed)?;
+    if schema::version(&snapshot, &path)? < PLUGINS_SINCE {
+        return Ok(Vec::new());
+    }
+    Reads::new(&snapshot).plugins().map_err(|reason| OpenError::Database { path: path.clone(), reason })
 }
 
 /// Copies a database to a file that does not exist yet, while a server may be writing. The copy holds every write that was

@@ -18,5 +18,6 @@ mod key_values_are_what_a_plain_map_gives;
 mod killed_processes_lose_nothing;
 mod no_room_and_no_lock_are_told;
 mod one_row_a_course_and_user;
+mod plugins_are_kept_as_they_are;
 mod support;
 mod users_are_remembered_until_they_change;
