@@ -337,7 +337,8 @@ pub(crate) fn match_grants(granting: &Granting<'_>, report: &mut Report) -> Gran
                 capability.grant()
             );
             let expected = format!("the grant {}", capability.grant());
-            let problem = Problem::new(ProblemCode::NotGranted, expected, "no such grant", help);
+            let mut problem = Problem::new(ProblemCode::NotGranted, expected, "no such grant", help);
+            problem.grant = Some(capability.grant());
             report.problems.push(problem.of(import));
         }
     }

@@ -80,6 +80,29 @@ impl CompileCache {
         })
     }
 
+    /// Removes the code of every component that `keep` says no to, also what other engines made of it. What is mapped
+    /// goes on running. A file whose name is not the cache's is left alone.
+    pub(crate) fn retain(&self, keep: impl Fn(&Digest) -> bool) {
+        let entries = match std::fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                tracing::warn!(folder = %self.folder.display(), %error, "the compile cache cannot be read");
+                return;
+            }
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let ours = name.strip_suffix(SUFFIX).and_then(|name| name.split_once('-'));
+            let Some(digest) = ours.and_then(|(digits, _)| Digest::from_hex(digits)) else { continue };
+            if keep(&digest) {
+                continue;
+            }
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(file = %path.display(), %error, "compiled code that nobody needs could not be removed");
+            }
+        }
+    }
+
     fn prefix(&self, digest: &Digest) -> String {
         format!("{}-{:016x}-", digest.hex(), self.fingerprint)
     }

@@ -58,7 +58,7 @@ impl Plugin {
     /// Counts the limit that ended a call.
     fn counted<T>(&self, result: Result<T, CallFailure>) -> Result<T, CallFailure> {
         if let Err(CallFailure::Limit(report)) = &result {
-            report.limit.hit(self.name());
+            self.hit(report.limit);
         }
         result
     }
@@ -75,7 +75,7 @@ impl Plugin {
         let (_turn, place) = match before(deadline, turn).await {
             Some(Ok(turn)) => turn,
             Some(Err(QueueFull)) => {
-                Limit::QueuedCalls.hit(self.name());
+                self.hit(Limit::QueuedCalls);
                 let most = self.limits().queued_calls;
                 let detail = format!(
                     "{most} calls of it wait for their turn already; `limits.queued_calls` of the plugin raises that"
@@ -136,7 +136,7 @@ impl Plugin {
         if let Some(limit) = refused
             && ended_by != refused
         {
-            limit.hit(self.name());
+            self.hit(limit);
         }
         let answer = result?;
         let json_depth = self.limits().json_depth;

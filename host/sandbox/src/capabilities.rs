@@ -6,6 +6,7 @@ pub(crate) mod course_archive;
 pub(crate) mod http;
 pub(crate) mod key_value;
 pub(crate) mod logging;
+pub(crate) mod rehearsal;
 mod services;
 pub(crate) mod settings;
 pub(crate) mod wasi;

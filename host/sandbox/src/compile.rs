@@ -140,6 +140,13 @@ impl Loader {
         Loaded { metadata: compiled.metadata, component }
     }
 
+    /// Removes kept code of components that `keep` says no to. Blocks.
+    pub(crate) fn forget(&self, keep: impl Fn(&Digest) -> bool) {
+        if let Some(cache) = &self.cache {
+            cache.retain(keep);
+        }
+    }
+
     fn compile(&self, digest: &Digest, bytes: &[u8]) -> Compiled {
         let start = Instant::now();
         let compiled = match &self.compiler {

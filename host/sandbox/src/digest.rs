@@ -29,6 +29,19 @@ impl Digest {
         }
     }
 
+    /// The digest with these sixty-four lower-case hexadecimal digits; `None` when they are none.
+    pub(crate) fn from_hex(digits: &str) -> Option<Self> {
+        let value = |digit: u8| match digit {
+            b'0'..=b'9' => Some(digit - b'0'),
+            b'a'..=b'f' => Some(digit - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+        let bytes: Option<Vec<u8>> =
+            pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect();
+        Some(Self(bytes?.try_into().ok()?))
+    }
+
     /// Sixty-four lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -50,5 +63,21 @@ impl fmt::Debug for Digest {
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_digits_lead_back_to_it() {
+        let digest = Digest::of(b"bytes");
+        assert_eq!(Digest::from_hex(&digest.hex()), Some(digest));
+        for none in ["", "0", &digest.hex()[1..], &format!("{}0", digest.hex()), &digest.hex().to_uppercase()]
+        {
+            assert_eq!(Digest::from_hex(none), None, "{none}");
+        }
+        assert_eq!(Digest::from_hex(&"é".repeat(32)), None);
     }
 }

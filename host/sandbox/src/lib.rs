@@ -19,6 +19,7 @@ mod instances;
 mod limits;
 mod log;
 mod memory;
+mod name;
 mod plan;
 mod plugin;
 mod problem;
@@ -37,7 +38,9 @@ pub use engine::{Allocation, PoolUse};
 pub use failure::{CallFailure, LimitReport};
 pub use grants::{Grant, GrantError, Grants, Host, Origin};
 pub use limits::{COMPONENT_BYTES, JSON_DEPTH_MOST, Limit, Limits};
+pub use log::escape;
 pub use memory::GuestMemoryUse;
+pub use name::name_of;
 pub use plugin::{
     Admitted, FunctionId, Isolation, Plugin, PluginOptions, Sandbox, SandboxError, SandboxOptions,
     TryOutError,

@@ -4,6 +4,7 @@ mod rate;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::capabilities::rehearsal::Effects;
 use crate::limits::Limit;
 use rate::Passage;
 
@@ -40,6 +41,7 @@ pub(crate) struct CallLog(Arc<Mutex<Lines>>);
 struct Lines {
     plugin: Arc<str>,
     rate: Arc<LogRate>,
+    effects: Effects,
     left: usize,
     cut: bool,
     pending: [Vec<u8>; 2],
@@ -47,11 +49,12 @@ struct Lines {
 }
 
 impl CallLog {
-    pub(crate) fn new(plugin: Arc<str>, rate: Arc<LogRate>, budget_bytes: usize) -> Self {
+    pub(crate) fn new(plugin: Arc<str>, rate: Arc<LogRate>, budget_bytes: usize, effects: Effects) -> Self {
         let pending = [Vec::new(), Vec::new()];
         Self(Arc::new(Mutex::new(Lines {
             plugin,
             rate,
+            effects,
             left: budget_bytes,
             cut: false,
             pending,
@@ -152,6 +155,13 @@ impl Lines {
         let cost = context.len() + message.len() + 1;
         let plugin = &*self.plugin;
         let context = (!context.is_empty()).then_some(context);
+        if self.effects == Effects::Rehearsed {
+            // Nobody waits for what a rehearsal has to say: it is there for those who look.
+            self.cut = cost > self.left;
+            self.left = self.left.saturating_sub(cost);
+            tracing::debug!(target: "hookbox::plugin", plugin, context, rehearsal = true, "{message}");
+            return;
+        }
         if cost > self.left {
             self.cut = true;
             Limit::LogBytes.hit(plugin);
@@ -184,7 +194,7 @@ impl Lines {
 }
 
 /// Makes every character visible that could move a cursor, end a line or reorder text, then cuts at `most` bytes.
-pub(crate) fn escape(text: &str, most: usize) -> String {
+pub fn escape(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most));
     for letter in text.chars() {
         let risky = letter.is_control()
@@ -211,7 +221,7 @@ mod tests {
     use super::*;
 
     fn quiet(budget_bytes: usize) -> CallLog {
-        CallLog::new("p".into(), Arc::new(LogRate::new(1 << 20)), budget_bytes)
+        CallLog::new("p".into(), Arc::new(LogRate::new(1 << 20)), budget_bytes, Effects::Real)
     }
 
     #[test]

@@ -14,13 +14,15 @@ use wasmtime::component::InstancePre;
 use crate::admission::{self, Contract, Function, Granting, Report};
 use crate::cache::CompileCache;
 use crate::capabilities::http::Outgoing;
+use crate::capabilities::rehearsal::Effects;
 use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::compile::{Compiler, Loader};
+use crate::digest::Digest;
 use crate::engine::{self, Allocation, PoolUse, Ticker};
 use crate::failure::CallFailure;
 use crate::grants::Grants;
 use crate::instances::{Counted, Instances};
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::log::LogRate;
 use crate::memory::{GuestMemory, GuestMemoryUse, Share};
 use crate::problem::{Problem, ProblemCode};
@@ -169,29 +171,27 @@ impl Sandbox {
         }
     }
 
+    /// Forgets the compiled code of every component but those that `keep` says yes to; whichever comes again is compiled
+    /// again. Plugins that run go on. A file that cannot be removed is logged. Blocks.
+    pub fn forget(&self, keep: impl Fn(&Digest) -> bool) {
+        self.shared.loader.forget(keep);
+    }
+
     /// Makes a plugin of an admitted component.
     pub fn plugin(&self, admitted: &Admitted, options: PluginOptions) -> Plugin {
-        let (grants, services) = (admitted.grants.clone(), self.shared.services.clone());
-        let name: Arc<str> = options.name.into();
-        let http = Outgoing::configure(&name, &options.limits, &grants, &services);
-        Plugin {
-            id: self.shared.next_plugin.fetch_add(1, Ordering::Relaxed),
-            shared: Arc::clone(&self.shared),
-            admitted: admitted.clone(),
-            turns: Semaphore::new(options.limits.concurrent_calls),
-            queued: AtomicUsize::new(0),
-            owner: Arc::new(Owner {
-                name,
-                memory: Share::of(&self.shared.memory),
-                log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
-                settings: options.settings,
-                limits: options.limits,
-                grants,
-                services,
-                http: Arc::new(http),
-            }),
-            isolation: options.isolation,
-        }
+        Plugin::new(&self.shared, admitted, options, Effects::Real)
+    }
+
+    /// Makes a plugin whose calls change nothing. They read what is there, and of what they write only what they wrote
+    /// themselves; no request of theirs leaves; their log lines are for debugging.
+    pub fn rehearsal(&self, admitted: &Admitted, options: PluginOptions) -> Plugin {
+        Plugin::new(&self.shared, admitted, options, Effects::Rehearsed)
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("allocation", &self.shared.allocation).finish_non_exhaustive()
     }
 }
 
@@ -264,6 +264,43 @@ pub struct Plugin {
 pub(crate) struct QueueFull;
 
 impl Plugin {
+    fn new(shared: &Arc<Shared>, admitted: &Admitted, options: PluginOptions, effects: Effects) -> Self {
+        let (grants, services) = (admitted.grants.clone(), shared.services.clone());
+        let name: Arc<str> = options.name.into();
+        let http = Outgoing::configure(&name, &options.limits, &grants, &services, effects);
+        Self {
+            id: shared.next_plugin.fetch_add(1, Ordering::Relaxed),
+            shared: Arc::clone(shared),
+            admitted: admitted.clone(),
+            turns: Semaphore::new(options.limits.concurrent_calls),
+            queued: AtomicUsize::new(0),
+            owner: Arc::new(Owner {
+                name,
+                memory: Share::of(&shared.memory),
+                log_rate: Arc::new(LogRate::new(options.limits.log_bytes_per_second)),
+                settings: options.settings,
+                limits: options.limits,
+                grants,
+                services,
+                effects,
+                http: Arc::new(http),
+            }),
+            isolation: options.isolation,
+        }
+    }
+
+    /// The same plugin for calls that change nothing, as [`Sandbox::rehearsal`] makes it. Names of functions are those of
+    /// this one. It has turns, instances and a log rate of its own.
+    pub fn rehearsal(&self) -> Self {
+        let options = PluginOptions {
+            name: self.name().to_owned(),
+            settings: self.owner.settings.clone(),
+            limits: self.owner.limits.clone(),
+            isolation: self.isolation,
+        };
+        Self::new(&self.shared, &self.admitted, options, Effects::Rehearsed)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.owner.name
@@ -323,6 +360,11 @@ impl Plugin {
             };
         }
         self.instantiate(context, time).await.map_err(TryOutError::Call)
+    }
+
+    /// Counts that a limit bound.
+    pub(crate) fn hit(&self, limit: Limit) {
+        self.owner.hit(limit);
     }
 
     pub(crate) fn id(&self) -> u64 {

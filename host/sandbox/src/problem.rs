@@ -22,6 +22,9 @@ pub struct Problem {
     pub found: String,
     /// What its author or operator can do.
     pub help: String,
+    /// The grant that would do, as an operator writes it; one for requests names no host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<&'static str>,
 }
 
 /// The kinds of [`Problem`].
@@ -82,6 +85,7 @@ impl Problem {
             expected: expected.into(),
             found: found.into(),
             help: help.into(),
+            grant: None,
         }
     }
 

@@ -8,6 +8,7 @@ use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::capabilities::http::{CallHttp, Outgoing};
+use crate::capabilities::rehearsal::Effects;
 use crate::capabilities::{self, CallContext, Services, Settings};
 use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
@@ -21,9 +22,24 @@ pub(crate) struct Owner {
     pub(crate) limits: Limits,
     pub(crate) grants: Grants,
     pub(crate) services: Services,
+    pub(crate) effects: Effects,
     pub(crate) log_rate: Arc<LogRate>,
     pub(crate) memory: Share,
     pub(crate) http: Arc<Outgoing>,
+}
+
+impl Owner {
+    /// Counts that a limit bound, unless it did so in a rehearsal.
+    pub(crate) fn hit(&self, limit: Limit) {
+        if self.effects == Effects::Real {
+            limit.hit(&self.name);
+        }
+    }
+
+    /// What the next call's capabilities work on, when it is a rehearsal.
+    fn rehearsed(&self) -> Option<Services> {
+        (self.effects == Effects::Rehearsed).then(|| self.services.rehearsed())
+    }
 }
 
 /// The data of a store: one a call, or one for several calls in a row when instances are reused.
@@ -31,6 +47,8 @@ pub(crate) struct CallState {
     pub(crate) owner: Arc<Owner>,
     pub(crate) context: Arc<CallContext>,
     pub(crate) log: CallLog,
+    /// A rehearsed call's own, in place of its owner's.
+    rehearsed: Option<Services>,
     pub(crate) deadline: Instant,
     host_calls: u32,
     /// Whether the guest gave the thread to others at the last tick and has not gone on yet.
@@ -54,8 +72,10 @@ impl CallState {
     pub(crate) fn new(owner: Arc<Owner>, context: Arc<CallContext>, deadline: Instant) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(owner.limits.handles);
+        let (name, rate) = (Arc::clone(&owner.name), Arc::clone(&owner.log_rate));
         Self {
-            log: CallLog::new(Arc::clone(&owner.name), Arc::clone(&owner.log_rate), owner.limits.log_bytes),
+            log: CallLog::new(name, rate, owner.limits.log_bytes, owner.effects),
+            rehearsed: owner.rehearsed(),
             owner,
             context,
             deadline,
@@ -82,8 +102,14 @@ impl CallState {
         self.refused = None;
         self.starved = false;
         self.http = None;
+        self.rehearsed = self.owner.rehearsed();
         // The guest may hold streams of an earlier call: they write to this same log.
         self.log.begin(self.owner.limits.log_bytes);
+    }
+
+    /// What the call's capabilities work on.
+    pub(crate) fn services(&self) -> &Services {
+        self.rehearsed.as_ref().unwrap_or(&self.owner.services)
     }
 
     /// Counts a call into the host.

@@ -129,7 +129,7 @@ impl CallState {
     fn archive(&mut self) -> wasmtime::Result<Result<Asked, ArchiveFault>> {
         self.count_host_call()?;
         let none = || ArchiveFault::Unavailable("there is no course archive here".to_owned());
-        let archive = self.owner.services.course_archive.clone().ok_or_else(none);
+        let archive = self.services().course_archive.clone().ok_or_else(none);
         Ok(archive.map(|archive| (archive, Arc::clone(&self.owner.name))))
     }
 }

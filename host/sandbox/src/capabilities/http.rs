@@ -29,6 +29,7 @@ use wasmtime_wasi_http::{
 
 use self::exchange::{Exchange, Outcome};
 use super::Services;
+use super::rehearsal::Effects;
 use crate::grants::{Grants, Origin};
 use crate::limits::Limits;
 use crate::state::{CallState, Owner};
@@ -59,6 +60,7 @@ pub(super) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 pub(crate) struct Outgoing {
     plugin: Arc<str>,
     origins: Vec<Origin>,
+    effects: Effects,
     requests: u32,
     body_bytes: usize,
     time: Duration,
@@ -73,6 +75,7 @@ impl Outgoing {
         limits: &Limits,
         grants: &Grants,
         services: &Services,
+        effects: Effects,
     ) -> Self {
         let origins: Vec<Origin> = grants.origins().cloned().collect();
         if origins.iter().any(|origin| origin.secure) {
@@ -81,6 +84,7 @@ impl Outgoing {
         Self {
             plugin: Arc::clone(plugin),
             origins,
+            effects,
             requests: limits.http_requests,
             body_bytes: limits.http_body_bytes,
             time: limits.http_time(),
@@ -161,7 +165,10 @@ impl Hooks {
         if length.is_some_and(|length| length > outgoing.body_bytes) {
             return Err(exchange.request_too_large());
         }
-        Ok(origin)
+        match outgoing.effects {
+            Effects::Real => Ok(origin),
+            Effects::Rehearsed => Err(exchange.fail(Outcome::Rehearsed, Error::ConnectionRefused)),
+        }
     }
 }
 

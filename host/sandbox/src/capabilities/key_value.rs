@@ -88,7 +88,7 @@ impl CallState {
     }
 
     fn key_value(&self) -> Result<Arc<dyn KeyValue>, Stopped> {
-        self.owner.services.key_value.clone().ok_or_else(|| Stopped::told(NO_STORE))
+        self.services().key_value.clone().ok_or_else(|| Stopped::told(NO_STORE))
     }
 
     /// What the guest is told about a fault. A limit that bound is counted.
@@ -109,7 +109,7 @@ impl CallState {
     }
 
     fn reached(&self, limit: Limit, wanted: Option<u64>) -> LimitReport {
-        limit.hit(&self.owner.name);
+        self.owner.hit(limit);
         LimitReport::new(limit, wanted, &self.owner.limits, Duration::ZERO)
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use hookbox_sandbox::{Granting, Grants, Sandbox, SandboxOptions};
+use hookbox_sandbox::{Digest, Granting, Grants, Sandbox, SandboxOptions};
 
 use crate::support::{admit, call, written};
 
@@ -163,4 +163,31 @@ async fn code_that_does_not_load_is_not_kept() {
     let many = written("many-memories");
     sandbox.admit(&many, &crate::support::contract(), &Granting::These(&grants)).unwrap_err();
     assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
+}
+
+#[tokio::test]
+async fn code_that_nobody_needs_is_forgotten_and_what_runs_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("compiled");
+    let options = SandboxOptions { cache: Some(cache.clone()), ..SandboxOptions::default() };
+    let sandbox = Sandbox::new(options).unwrap();
+    let plugin = |name| sandbox.plugin(&admit(&sandbox, &written(name)), crate::support::options());
+    let (counter, _nap) = (plugin("counter"), plugin("nap"));
+    std::fs::write(cache.join("notes.cwasm"), "not the cache's").unwrap();
+    let of = |name| Digest::of(&written(name));
+    let names = || -> Vec<String> {
+        files(&cache).iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+
+    sandbox.forget(|digest| [of("counter"), of("nap")].contains(digest));
+    assert_eq!(names().len(), 3);
+    sandbox.forget(|digest| *digest == of("nap"));
+    assert_eq!(names().len(), 2, "{:?}", names());
+    assert!(names().iter().any(|name| name.starts_with(&of("nap").hex())), "{:?}", names());
+    call(&counter, "/").await.unwrap().unwrap();
+    plugin("counter");
+    assert_eq!(names().len(), 3, "it is compiled again");
+
+    std::fs::remove_dir_all(&cache).unwrap();
+    sandbox.forget(|_| false);
 }

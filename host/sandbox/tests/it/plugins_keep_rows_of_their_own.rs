@@ -18,7 +18,7 @@ use crate::support::{
 
 /// Rows in memory, with what a bucket and a key are called in front.
 #[derive(Default)]
-struct Rows {
+pub(crate) struct Rows {
     rows: Mutex<BTreeMap<(String, String, String), Vec<u8>>>,
     /// How it fails, when it does.
     trouble: Option<Trouble>,
@@ -150,12 +150,12 @@ impl KeyValue for Rows {
     }
 }
 
-fn granted() -> Grants {
+pub(crate) fn granted() -> Grants {
     Grants::new([Grant::KeyValue])
 }
 
 /// A sandbox whose plugins keep these rows.
-fn sandbox(rows: &Arc<Rows>) -> Sandbox {
+pub(crate) fn sandbox(rows: &Arc<Rows>) -> Sandbox {
     let key_value = Some(Arc::clone(rows) as Arc<dyn KeyValue>);
     sandbox_with(Services { key_value, ..Services::default() })
 }
@@ -172,7 +172,7 @@ fn obedient() -> Plugin {
 }
 
 /// What comes of an operation.
-async fn told(plugin: &Plugin, operation: &str) -> String {
+pub(crate) async fn told(plugin: &Plugin, operation: &str) -> String {
     new_url(call(plugin, operation).await)
 }
 

@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode};
 use wasmtime_wasi_http::Error;
 
 use super::Outgoing;
+use crate::capabilities::rehearsal::Effects;
 use crate::grants::Origin;
 use crate::limits::Limit;
 
@@ -34,6 +35,8 @@ pub(super) enum Outcome {
     OutOfTime,
     /// A time that the guest itself set is over, or that of the call.
     Slow,
+    /// It was of a rehearsal, which sends none.
+    Rehearsed,
     /// Nobody answers, or what they answer is not HTTP.
     Failed,
     /// The guest dropped it, or its call ended, before there was an answer.
@@ -50,6 +53,7 @@ impl Outcome {
             Self::TooMany => "too-many",
             Self::RequestTooLarge | Self::HeadTooLarge | Self::AnswerTooLarge => "too-large",
             Self::OutOfTime | Self::Slow => "timeout",
+            Self::Rehearsed => "rehearsed",
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
         }
@@ -66,6 +70,7 @@ impl Outcome {
             | Self::AddressRefused
             | Self::HeadTooLarge
             | Self::Slow
+            | Self::Rehearsed
             | Self::Failed
             | Self::Abandoned => None,
         }
@@ -76,6 +81,7 @@ impl Outcome {
 /// path, no headers.
 pub(super) struct Exchange {
     plugin: Arc<str>,
+    effects: Effects,
     method: Method,
     origin: Option<String>,
     start: Instant,
@@ -94,6 +100,7 @@ impl Exchange {
         let own = start.checked_add(outgoing.time).unwrap_or(call);
         Self {
             plugin: Arc::clone(&outgoing.plugin),
+            effects: outgoing.effects,
             method: method.clone(),
             origin: origin.map(ToString::to_string),
             start,
@@ -124,7 +131,9 @@ impl Exchange {
     /// came of it.
     pub(super) fn fail(&self, outcome: Outcome, error: Error) -> Error {
         if self.failure.set(outcome).is_ok() {
-            if let Some(limit) = outcome.limit() {
+            if let Some(limit) = outcome.limit()
+                && self.effects == Effects::Real
+            {
                 limit.hit(&self.plugin);
             }
             return error;
