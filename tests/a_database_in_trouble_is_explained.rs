@@ -89,6 +89,19 @@ fn a_full_database_refuses_writes_and_goes_on_reading() {
     assert!(fs::metadata(path(&site)).unwrap().len() <= 256 * 1024);
 }
 
+/// A server of the same database with a data folder of its own, where the database is a link.
+#[cfg(unix)]
+fn serve_same_database(site: &Site) -> std::process::Command {
+    let data = site.path().join("other");
+    fs::create_dir(&data).unwrap();
+    for name in ["hookbox.db", "jwt-secret"] {
+        std::os::unix::fs::symlink(site.data().join(name), data.join(name)).unwrap();
+    }
+    let mut command = site.command(&["serve", "--listen", "127.0.0.1:0"]);
+    command.arg("--data").arg(data);
+    command
+}
+
 /// Another server of the same database is frozen in the middle of a transaction, as often as it takes to hit one.
 #[cfg(unix)]
 #[test]
@@ -98,7 +111,7 @@ fn a_locked_database_refuses_writes_in_time_and_goes_on_reading() {
 
     let site = Site::new(&unthrottled("[database]\nbusy_timeout = \"200ms\"\n"));
     let server = site.serve();
-    let other = site.serve();
+    let other = site.start(serve_same_database(&site));
     let alice = Person::known(&server, &site, "alice", 1, &[]);
     let bob = Person::known(&server, &site, "bob", 2, &[]);
     let id = alice.post(&server, &json!({"course_id": COURSE})).json(201)["id"].clone();

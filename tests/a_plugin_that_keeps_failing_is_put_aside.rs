@@ -256,7 +256,7 @@ fn an_operator_lifts_it_by_hand() {
     put_aside(&server);
     let answer = lift();
     assert_eq!((&answer["lifted"], &answer["plugin"]["state"]), (&true.into(), &"live".into()));
-    server.logs(1, &["INFO", "lifted by hand", "plugin=\"a-panic\"", "user="]);
+    server.logs(1, &["INFO", "lifted by hand", "plugin=\"a-panic\"", "by=\"operator\""]);
     assert_eq!(lift()["lifted"], false, "twice does no harm");
     filter(&server, "fine").json(200);
 
@@ -274,7 +274,11 @@ fn an_operator_lifts_it_by_hand() {
     let unknown =
         server.send("POST", "/admin/api/plugins/a-panik/lift", &[], "").problem(404, "unknown-plugin");
     assert_eq!(unknown["nearest"], "a-panic");
-    command(&site, &server, &["plugin", "lift", "../plugins"]).exits(1).explains(&["404", "no live plugin"]);
+    command(&site, &server, &["plugin", "lift", "../plugins"]).exits(1).explains(&[
+        "400",
+        "plugin name",
+        "../plugins",
+    ]);
 }
 
 #[test]

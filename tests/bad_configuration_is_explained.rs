@@ -135,13 +135,17 @@ fn a_component_that_cannot_be_had_is_named() {
     refused("[plugins.mine]\ncomponent = \".\"").explains(&["plugins.mine", "component"]);
     refused("[plugins.mine]\ncomponent = \"text.wasm\"")
         .explains(&["plugins.mine: the component is refused", "no WebAssembly"]);
-    refused("[plugins.mine]\nsettings = {}").explains(&[
-        "plugins.mine: no `component`",
-        "the host embeds",
-        "catalog-logger",
-    ]);
-    refused("[plugins.course-about-ur]\nsettings = {}")
-        .explains(&["did you mean the sample course-about-url?"]);
+}
+
+#[test]
+fn a_table_without_a_component_waits_for_one_and_says_so() {
+    for (name, text) in
+        [("mine", "hookbox plugin install"), ("course-about-ur", "did you mean the sample course-about-url?")]
+    {
+        let site = Site::new(&format!("[plugins.{name}]\nsettings = {{}}\n"));
+        let ran = site.run(&["hooks", "list"]).exits(0);
+        ran.explains(&[&format!("plugins.{name}: no release of it can take calls"), text]);
+    }
 }
 
 #[test]

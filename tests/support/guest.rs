@@ -53,6 +53,31 @@ pub(crate) fn slow_filter() -> Vec<u8> {
     )
 }
 
+/// A step of [`ABOUT_INTERFACE`] that answers with this text as the url. Components of two texts have two digests.
+pub(crate) fn answering(text: &str) -> Vec<u8> {
+    let (at, size) = (131_072, text.len());
+    let answer = format!(
+        r#"
+        (i32.store8 (i32.const 1032) (i32.const 1))
+        (i32.store (i32.const 1036) (i32.const {at}))
+        (i32.store (i32.const 1040) (i32.const {size}))
+        (i32.const 1024)"#
+    );
+    component(
+        ABOUT_INTERFACE,
+        &format!(
+            "(data (i32.const {at}) {text:?})
+             (func (export \"{ABOUT_INTERFACE}#run-filter\") (param i32 i32 i32 i32) (result i32) {answer})"
+        ),
+    )
+}
+
+/// The same component under another digest: with a section that nobody reads.
+pub(crate) fn noted(mut component: Vec<u8>, note: u8) -> Vec<u8> {
+    component.extend([0, 6, 4, b'n', b'o', b't', b'e', note]);
+    component
+}
+
 /// A step of [`ABOUT_INTERFACE`] that takes memory until it gets no more, and dies of that.
 pub(crate) fn greedy_filter() -> Vec<u8> {
     let body = r#"

@@ -6,6 +6,7 @@ pub(crate) mod guest;
 pub(crate) mod http;
 pub(crate) mod jwt;
 pub(crate) mod raw;
+pub(crate) mod releases;
 pub(crate) mod site;
 
 use serde_json::{Value, json};

@@ -23,6 +23,7 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
   hookbox --config site.toml serve           serve what a configuration names
   hookbox hooks list --live                  which hooks have plugins
   hookbox check my-plugin.wasm               whether a component fits, and why not
+  hookbox plugin install my-plugin.wasm      let it live, without a restart
 
 Exit codes: 0 done, 1 the thing asked about failed, 2 usage."
 )]
@@ -75,9 +76,14 @@ enum Command {
     /// See the hooks: the catalogue, what is live, and why
     #[command(subcommand)]
     Hooks(commands::hooks::Hooks),
-    /// See the plugins of a running server, and lift a quarantine
+    /// Install, upgrade, try, roll back and see plugins, also while a server runs
     #[command(subcommand)]
     Plugin(commands::plugin::Plugin),
+    /// Reload the configuration of a running server, or say what that would change
+    #[command(subcommand)]
+    Config(commands::config::Configuration),
+    /// Show who did what to the plugins
+    Audit(commands::audit::Audit),
     /// Say whether a component fits the contract, and what to do when it does not
     Check(commands::check::Check),
     /// Make a token for calling the server
@@ -124,11 +130,17 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let global = &cli.global;
     let done = match command {
-        Command::Serve(serve) => runtime.block_on(serve.execute(config(global)?)),
+        Command::Serve(serve) => {
+            let (file, environment) = (global.config.clone(), global.environment.clone());
+            let read = move || Config::load(file.as_deref(), environment.as_deref());
+            runtime.block_on(serve.execute(read))
+        }
         Command::Filter(filter) => runtime.block_on(filter.execute(config(global)?, global.json)),
         Command::Event(event) => event.execute(&config(global)?, global.json),
         Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
-        Command::Plugin(plugin) => plugin.execute(&config(global)?, global.json),
+        Command::Plugin(plugin) => runtime.block_on(plugin.execute(&config(global)?, global.json)),
+        Command::Config(reload) => runtime.block_on(reload.execute(&config(global)?, global.json)),
+        Command::Audit(audit) => runtime.block_on(audit.execute(&config(global)?, global.json)),
         Command::Check(check) => runtime.block_on(check.execute(&config(global)?, global.json)),
         Command::Token(token) => token.execute(&config(global)?, global.json),
         Command::Db(db) => runtime.block_on(db.execute(&config(global)?, global.json)),
@@ -147,7 +159,8 @@ fn config(global: &Global) -> anyhow::Result<Config> {
 }
 
 fn start_log(global: &Global, serving: bool) -> anyhow::Result<()> {
-    let default = if serving { "info" } else { "warn" };
+    // A command tells itself what came of a change.
+    let default = if serving { "info" } else { "warn,hookbox_plugins::registry=error" };
     let text = global.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(text).map_err(|error| anyhow::anyhow!("--log {text:?}: {error}"))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

@@ -1,4 +1,4 @@
-//! One live plugin with everything an operator may ask of it.
+//! What an operator may ask of a live plugin, beyond what there is to tell of every plugin.
 
 use hookbox_sandbox::{Grants, Isolation};
 use serde::Serialize;
@@ -6,13 +6,10 @@ use serde::Serialize;
 use crate::breaker::QuarantineRule;
 use crate::effective::on_failure_name;
 use crate::generation::{Generation, LivePlugin};
-use crate::overview::PluginState;
 
-/// A live plugin in full.
+/// A live plugin in full. Its name, and whether its calls run, stand in [`crate::PluginOverview`].
 #[derive(Debug, Clone, Serialize)]
 pub struct PluginDetail {
-    /// Its name.
-    pub name: String,
     /// The version its component names.
     pub version: Option<String>,
     /// What its component says of itself.
@@ -21,9 +18,6 @@ pub struct PluginDetail {
     pub digest: String,
     /// Where its component came from.
     pub origin: String,
-    /// Whether its calls run.
-    #[serde(flatten)]
-    pub state: PluginState,
     /// When it is put aside; `None` for never.
     pub quarantine_rule: Option<RuleView>,
     /// What a failed step of it does.
@@ -84,25 +78,18 @@ pub struct HookTaken {
 }
 
 impl Generation {
-    /// Every live plugin in full, by name.
-    pub fn plugin_details(&self) -> Vec<PluginDetail> {
-        self.plugins.values().map(|live| self.detail(live)).collect()
-    }
-
     /// One live plugin in full.
     pub fn plugin_detail(&self, name: &str) -> Option<PluginDetail> {
-        self.plugins.get(name).map(|live| self.detail(live))
+        self.parts.plugins.get(name).map(|live| self.detail(live))
     }
 
     fn detail(&self, live: &LivePlugin) -> PluginDetail {
         let limits = live.plugin.limits().listed();
         PluginDetail {
-            name: live.name().to_owned(),
             version: live.version().map(str::to_owned),
             description: live.plugin.report().metadata.description.clone(),
             digest: live.digest.clone(),
             origin: live.origin.clone(),
-            state: live.state(),
             quarantine_rule: live.quarantine_rule().map(RuleView::from),
             on_failure: on_failure_name(live.on_failure),
             isolation: live.plugin.isolation().into(),

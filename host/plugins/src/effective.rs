@@ -8,12 +8,13 @@ use hookbox_hooks::{Catalogue, Filter, FilterConfig, OnFailure, names};
 use hookbox_sandbox::{CallContext, FunctionId};
 use serde_json::Value;
 
-use crate::generation::LivePlugin;
+use crate::generation::{LivePlugin, Parts};
 use crate::load::LoadError;
 use crate::metering::{ReceiverMeter, StepMeter};
 use crate::pipeline::{Pipeline, Step};
 use crate::receiver::Receiver;
 use crate::settings::FiltersTable;
+use crate::trial::{Trial, Tried};
 
 /// Types of Open edX's documentation that the platform calls by another name. Both work without configuration.
 const ALIASES: &[(&str, &str)] = &[(
@@ -22,6 +23,18 @@ const ALIASES: &[(&str, &str)] = &[(
 )];
 
 type Plugins = BTreeMap<String, Arc<LivePlugin>>;
+type Trials = BTreeMap<String, Arc<Trial>>;
+
+/// The function by which a release takes a hook.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) function: FunctionId,
+    /// Whether it is one for any hook.
+    pub(crate) generic: bool,
+}
+
+/// A release that takes a hook, and why.
+type Taking = (Arc<LivePlugin>, Entry, String);
 
 /// All filters' pipelines, and what there is to say about them.
 #[derive(Default)]
@@ -38,7 +51,8 @@ struct FilterTable {
     config: FilterConfig,
 }
 
-pub(crate) fn pipelines(plugins: &Plugins, tables: &FiltersTable) -> Filters {
+pub(crate) fn pipelines(parts: &Parts, tables: &FiltersTable) -> Filters {
+    let plugins = &parts.plugins;
     let catalogue = Catalogue::embedded();
     let mut filters = Filters::default();
     let mut known: BTreeMap<String, FilterTable> = catalogue
@@ -73,7 +87,7 @@ pub(crate) fn pipelines(plugins: &Plugins, tables: &FiltersTable) -> Filters {
         }
     }
     for (filter_type, table) in known {
-        let pipeline = pipeline(plugins, &filter_type, &table, &mut filters);
+        let pipeline = pipeline(parts, &filter_type, &table, &mut filters);
         filters.pipelines.insert(filter_type, pipeline);
     }
     filters
@@ -123,17 +137,19 @@ fn table(filter_type: &str, value: &Value, known: Option<&FilterTable>) -> Resul
     Ok(FilterTable { like, config })
 }
 
-fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: &mut Filters) -> Pipeline {
+fn pipeline(parts: &Parts, filter_type: &str, table: &FilterTable, filters: &mut Filters) -> Pipeline {
+    let plugins = &parts.plugins;
     let catalogued = table.like.as_deref().unwrap_or(filter_type);
     let filter = Catalogue::embedded().filter(catalogued).cloned();
     let fail_silently = table.config.fail_silently;
     let mut missing = Vec::new();
-    let mut chosen: Vec<(Arc<LivePlugin>, FunctionId, bool, String)> = Vec::new();
+    let types = [filter_type, catalogued];
+    let mut chosen: Vec<Taking> = Vec::new();
     match &table.config.pipeline {
         Some(listed) => {
             for (at, name) in listed.iter().enumerate() {
-                match listed_step(plugins, name, filter.as_deref(), &[filter_type, catalogued]) {
-                    Ok((live, function, generic)) => {
+                match listed_step(plugins, name, filter.as_deref(), &types) {
+                    Ok((live, entry)) => {
                         if listed[..at].contains(name) {
                             let text = format!(
                                 "filters.{filter_type:?}: {name} is listed more than once and runs each time"
@@ -141,7 +157,13 @@ fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: 
                             filters.warnings.push(text);
                         }
                         let reason = format!("number {} of the configured pipeline", at + 1);
-                        chosen.push((live, function, generic, reason));
+                        chosen.push((live, entry, reason));
+                    }
+                    Err(_) if parts.lost.contains_key(name) && !fail_silently => {
+                        filters.warnings.push(format!(
+                            "filters.{filter_type:?}: each call fails, because {name} could not be brought back"
+                        ));
+                        missing.push((name.clone(), "its release could not be brought back".to_owned()));
                     }
                     Err(reason) if fail_silently => {
                         filters
@@ -158,14 +180,12 @@ fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: 
         }
         None => {
             for live in plugins.values() {
-                if let Some((function, generic, why)) =
-                    takes(live, filter.as_deref(), &[filter_type, catalogued])
-                {
+                if let Some((entry, why)) = takes(live, filter.as_deref(), &types) {
                     let reason = match &table.like {
                         Some(like) => format!("{why}; this type behaves like {like}"),
                         None => why,
                     };
-                    chosen.push((Arc::clone(live), function, generic, reason));
+                    chosen.push((Arc::clone(live), entry, reason));
                 }
             }
         }
@@ -176,16 +196,19 @@ fn pipeline(plugins: &Plugins, filter_type: &str, table: &FilterTable, filters: 
     };
     let metadata = table.config.metadata(filter_type, &running);
     let context = Arc::new(CallContext { filter: Some(metadata) });
-    let steps = chosen.into_iter().map(|(plugin, function, generic, reason)| {
+    let steps = chosen.into_iter().map(|(plugin, entry, reason)| {
         let meter = StepMeter::new(filter_type, plugin.name());
-        Step { plugin, reason, function, generic, context: Arc::clone(&context), meter }
+        let by_candidate = |live: &LivePlugin| Some(takes(live, filter.as_deref(), &types)?.0);
+        let (tried, reason) = tried(&parts.trials, plugin.name(), by_candidate, reason);
+        Step { plugin, reason, entry, tried, context: Arc::clone(&context), meter }
     });
+    let steps = steps.collect();
     Pipeline {
         filter_type: filter_type.to_owned(),
         filter,
         like: table.like.clone(),
         fail_silently,
-        steps: steps.collect(),
+        steps,
         missing,
     }
 }
@@ -195,14 +218,14 @@ fn listed_step(
     name: &str,
     filter: Option<&Filter>,
     types: &[&str],
-) -> Result<(Arc<LivePlugin>, FunctionId, bool), String> {
+) -> Result<(Arc<LivePlugin>, Entry), String> {
     let Some(live) = plugins.get(name) else {
         let near = names::nearest(name, plugins.keys().map(String::as_str));
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(format!("no live plugin has that name{hint}"));
     };
     match takes(live, filter, types) {
-        Some((function, generic, _)) => Ok((Arc::clone(live), function, generic)),
+        Some((entry, _)) => Ok((Arc::clone(live), entry)),
         None => Err(match filter {
             Some(filter) => format!("it does not export {}", filter.signature.interface),
             None => "its `hooks` does not name this type".to_owned(),
@@ -211,44 +234,69 @@ fn listed_step(
 }
 
 /// How a plugin takes a filter: by the filter's own interface, or by the generic one where its `hooks` says so.
-fn takes(live: &LivePlugin, filter: Option<&Filter>, types: &[&str]) -> Option<(FunctionId, bool, String)> {
+fn takes(live: &LivePlugin, filter: Option<&Filter>, types: &[&str]) -> Option<(Entry, String)> {
     if let Some(filter) = filter
         && let Some(function) = live.plugin.function(&filter.signature)
     {
-        return Some((function, false, format!("it exports {}", filter.signature.interface)));
+        let why = format!("it exports {}", filter.signature.interface);
+        return Some((Entry { function, generic: false }, why));
     }
     let function = live.plugin.function(any_filter())?;
     let named = types.iter().find(|hook| live.hooks.contains(**hook))?;
-    Some((function, true, format!("its `hooks` names {named}")))
+    Some((Entry { function, generic: true }, format!("its `hooks` names {named}")))
 }
 
-pub(crate) fn receivers(plugins: &Plugins) -> BTreeMap<String, Vec<Receiver>> {
+/// The release of a plugin that is tried, when it takes the hook too, and the reason for the step or receiver with what
+/// there is to say about that.
+fn tried(
+    trials: &Trials,
+    plugin: &str,
+    takes: impl FnOnce(&LivePlugin) -> Option<Entry>,
+    reason: String,
+) -> (Option<Tried>, String) {
+    let Some(trial) = trials.get(plugin) else {
+        return (None, reason);
+    };
+    match takes(&trial.candidate) {
+        Some(entry) => {
+            let reason = format!("{reason}; {}", trial.described());
+            (Some(Tried { trial: Arc::clone(trial), entry }), reason)
+        }
+        None => (None, format!("{reason}; the release that is tried does not take it")),
+    }
+}
+
+pub(crate) fn receivers(parts: &Parts) -> BTreeMap<String, Vec<Receiver>> {
     let catalogue = Catalogue::embedded();
-    let generic = plugins.values().filter(|live| live.plugin.function(any_event()).is_some());
+    let generic = parts.plugins.values().filter(|live| live.plugin.function(any_event()).is_some());
     let asked =
         generic.flat_map(|live| live.hooks.iter().cloned()).filter(|hook| catalogue.filter(hook).is_none());
     let types = catalogue.events().iter().map(|event| event.event_type.clone()).chain(asked);
-    types.map(|event_type| (event_type.clone(), receivers_of(plugins, &event_type))).collect()
+    types.map(|event_type| (event_type.clone(), receivers_of(parts, &event_type))).collect()
 }
 
-fn receivers_of(plugins: &Plugins, event_type: &str) -> Vec<Receiver> {
+fn receivers_of(parts: &Parts, event_type: &str) -> Vec<Receiver> {
     let receiver = |live: &Arc<LivePlugin>| {
-        let event = Catalogue::embedded().event(event_type);
-        let typed = event
-            .and_then(|event| Some((live.plugin.function(&event.signature)?, &event.signature.interface)));
-        let (function, generic, reason) = match typed {
-            Some((function, interface)) => (function, false, format!("it exports {interface}")),
-            None => {
-                let function = live.plugin.function(any_event())?;
-                live.hooks
-                    .contains(event_type)
-                    .then(|| (function, true, format!("its `hooks` names {event_type}")))?
-            }
-        };
+        let (entry, reason) = receives(live, event_type)?;
         let meter = ReceiverMeter::new(event_type, live.name());
-        Some(Receiver { plugin: Arc::clone(live), reason, function, generic, meter })
+        let by_candidate = |live: &LivePlugin| Some(receives(live, event_type)?.0);
+        let (tried, reason) = tried(&parts.trials, live.name(), by_candidate, reason);
+        Some(Receiver { plugin: Arc::clone(live), reason, entry, tried, meter })
     };
-    plugins.values().filter_map(receiver).collect()
+    parts.plugins.values().filter_map(receiver).collect()
+}
+
+/// How a plugin receives an event: by the event's own interface, or by the generic one where its `hooks` says so.
+fn receives(live: &LivePlugin, event_type: &str) -> Option<(Entry, String)> {
+    if let Some(event) = Catalogue::embedded().event(event_type)
+        && let Some(function) = live.plugin.function(&event.signature)
+    {
+        let why = format!("it exports {}", event.signature.interface);
+        return Some((Entry { function, generic: false }, why));
+    }
+    let function = live.plugin.function(any_event())?;
+    let named = live.hooks.contains(event_type);
+    named.then(|| (Entry { function, generic: true }, format!("its `hooks` names {event_type}")))
 }
 
 /// What a plugin's failed step does to a pipeline, in words.

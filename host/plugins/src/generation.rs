@@ -8,9 +8,14 @@ use hookbox_hooks::{Catalogue, Event, Filter, OnFailure};
 use hookbox_sandbox::Plugin;
 
 use crate::breaker::{Quarantine, QuarantineRule};
+use crate::candidate::Terms;
 use crate::circuit::Circuit;
+use crate::effective;
+use crate::load::{LoadError, unused_grants};
 use crate::pipeline::Pipeline;
 use crate::receiver::Receiver;
+use crate::settings::FiltersTable;
+use crate::trial::Trial;
 
 /// A plugin that takes calls.
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub struct LivePlugin {
     pub digest: String,
     /// Where its component came from: a file, or the sample embedded in the host.
     pub origin: String,
+    /// The number of its release; 0 where none was recorded.
+    pub release: u32,
+    /// What it was held to.
+    pub(crate) terms: Terms,
     pub(crate) circuit: Circuit,
 }
 
@@ -55,29 +64,69 @@ impl LivePlugin {
     }
 }
 
+/// What a generation is built of.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parts {
+    /// The plugins that take calls, by name.
+    pub(crate) plugins: BTreeMap<String, Arc<LivePlugin>>,
+    /// The trials that run, by plugin.
+    pub(crate) trials: BTreeMap<String, Arc<Trial>>,
+    /// Plugins that were live and could not be brought back, with the reason. A pipeline that lists one and may not fail
+    /// silently fails each call; it keeps nothing else from living.
+    pub(crate) lost: BTreeMap<String, String>,
+}
+
 /// Everything that is live at one moment.
 #[derive(Debug)]
 pub struct Generation {
-    pub(crate) plugins: BTreeMap<String, Arc<LivePlugin>>,
+    pub(crate) number: u64,
+    pub(crate) parts: Parts,
     pub(crate) pipelines: BTreeMap<String, Pipeline>,
     pub(crate) receivers: BTreeMap<String, Vec<Receiver>>,
     pub(crate) warnings: Vec<String>,
 }
 
 impl Generation {
+    /// Works out pipelines and receivers.
+    ///
+    /// # Errors
+    /// What the filters' tables ask for and cannot have.
+    pub(crate) fn build(number: u64, parts: Parts, tables: &FiltersTable) -> Result<Self, Vec<LoadError>> {
+        let filters = effective::pipelines(&parts, tables);
+        if !filters.errors.is_empty() {
+            return Err(filters.errors);
+        }
+        let receivers = effective::receivers(&parts);
+        let unused =
+            |live: &Arc<LivePlugin>| unused_grants(live.name(), live.plugin.grants(), live.plugin.report());
+        let mut warnings: Vec<String> = parts.plugins.values().flat_map(unused).collect();
+        warnings.extend(filters.warnings);
+        Ok(Self { number, parts, pipelines: filters.pipelines, receivers, warnings })
+    }
+
+    /// Grows from generation to generation, also over restarts; 0 for one that no server serves.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The trials that run, by plugin.
+    pub fn trials(&self) -> &BTreeMap<String, Arc<Trial>> {
+        &self.parts.trials
+    }
+
     /// The live plugins, by name.
     pub fn plugins(&self) -> impl Iterator<Item = &Arc<LivePlugin>> {
-        self.plugins.values()
+        self.parts.plugins.values()
     }
 
     /// A live plugin by name.
     pub fn plugin(&self, name: &str) -> Option<&Arc<LivePlugin>> {
-        self.plugins.get(name)
+        self.parts.plugins.get(name)
     }
 
     /// The live plugin whose name is nearest to one that is none.
     pub fn nearest_plugin(&self, name: &str) -> Option<&str> {
-        hookbox_hooks::names::nearest(name, self.plugins.keys().map(String::as_str))
+        hookbox_hooks::names::nearest(name, self.parts.plugins.keys().map(String::as_str))
     }
 
     /// The effective pipeline of a filter type; `None` when no filter has that type.

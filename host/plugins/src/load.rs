@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hookbox_hooks::Catalogue;
 use hookbox_hooks::catalogue::{any_event, any_filter, configure};
-use hookbox_hooks::{Catalogue, names};
-use hookbox_sandbox::{
-    Admitted, COMPONENT_BYTES, Contract, Granting, Grants, PluginOptions, Problem, Report, Sandbox, Settings,
-    TryOutError,
-};
+use hookbox_sandbox::{COMPONENT_BYTES, Contract, Grants, Problem, Report, Sandbox, TryOutError};
+use tokio::sync::mpsc;
 
-use crate::circuit::Circuit;
-use crate::effective;
-use crate::generation::{Generation, LivePlugin};
+use crate::cases::CaseReport;
+use crate::files::ReleaseFiles;
+use crate::generation::{Generation, Parts};
+use crate::keep;
+use crate::record::Source;
+use crate::registry::plan::{Mode, Shop, plan};
+use crate::registry::{Configured, Records};
 use crate::settings::{FiltersTable, PluginTable, PluginsTable};
 
 /// A sample plugin that the host's binary carries.
@@ -80,6 +82,17 @@ pub enum LoadError {
         /// Why.
         reason: TryOutError,
     },
+    /// A plugin's recorded cases did not come out as recorded.
+    #[error("plugins.{plugin}: recorded cases failed{}", cases_listed(.failed))]
+    Cases {
+        /// The plugin's name.
+        plugin: String,
+        /// Those that failed.
+        failed: Vec<CaseReport>,
+    },
+    /// What the data folder keeps cannot be read.
+    #[error("{0}")]
+    Kept(String),
     /// A filter's table is wrong.
     #[error("filters.{filter_type:?}: {reason}")]
     Filter {
@@ -99,9 +112,30 @@ impl LoadError {
             Self::Component { .. } => "component-unreadable",
             Self::Refused { .. } => "component-refused",
             Self::TryOut { .. } => "plugin-failed-to-start",
+            Self::Cases { .. } => "recorded-cases",
+            Self::Kept(_) => "data-folder",
             Self::Filter { .. } => "filter-configuration",
         }
     }
+
+    /// What is wrong, without the plugin's name before it.
+    pub(crate) fn reason(&self) -> String {
+        let text = self.to_string();
+        let named = match self {
+            Self::Setting { plugin, .. }
+            | Self::Component { plugin, .. }
+            | Self::Refused { plugin, .. }
+            | Self::TryOut { plugin, .. }
+            | Self::Cases { plugin, .. } => text.strip_prefix(&format!("plugins.{plugin}: ")),
+            Self::Name(_) | Self::Kept(_) | Self::Filter { .. } => None,
+        };
+        named.map(str::to_owned).unwrap_or(text)
+    }
+}
+
+fn cases_listed(failed: &[CaseReport]) -> String {
+    let case = |report: &CaseReport| format!("\n  - {}: {}", report.case, report.differences.join("; "));
+    failed.iter().map(case).collect()
 }
 
 fn listed(problems: &[Problem]) -> String {
@@ -115,45 +149,64 @@ pub fn contract() -> Contract {
     Contract::new(catalogued.chain(generic))
 }
 
-/// Makes a generation.
+/// The generation that a host would make of a configuration, and of what its data folder keeps when it is given.
 ///
 /// # Errors
 /// Every reason why it cannot be made, so that an operator mends them in one go.
-pub async fn load(sandbox: &Sandbox, recipe: Recipe<'_>) -> Result<Generation, Vec<LoadError>> {
-    let wanted = wanted(recipe.plugins, recipe.samples);
+pub async fn load(
+    sandbox: &Sandbox,
+    recipe: Recipe<'_>,
+    data: Option<&Path>,
+) -> Result<Generation, Vec<LoadError>> {
+    let kept = match data {
+        Some(data) => Kept::of(data).map_err(|error| vec![error])?,
+        None => Kept::default(),
+    };
+    let (verdicts, _nobody_decides) = mpsc::unbounded_channel();
     let contract = Arc::new(contract());
-    let loading = wanted.iter().map(|(name, table)| plugin(sandbox, &contract, name, table, &recipe));
-    let mut plugins = BTreeMap::new();
-    let mut errors = Vec::new();
-    for loaded in futures::future::join_all(loading).await {
-        match loaded {
-            Ok(plugin) => {
-                plugins.insert(plugin.name().to_owned(), Arc::new(plugin));
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    let filters = effective::pipelines(&plugins, recipe.filters);
-    // A pipeline that lacks a plugin which failed to load is only that failure told twice.
-    if errors.is_empty() {
-        errors.extend(filters.errors);
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let unused =
-        |live: &Arc<LivePlugin>| unused_grants(live.name(), live.plugin.grants(), live.plugin.report());
-    let mut warnings: Vec<String> = plugins.values().flat_map(unused).collect();
-    warnings.extend(filters.warnings);
-    for warning in &warnings {
+    let shop =
+        Shop { sandbox, contract: &contract, files: kept.files.as_ref(), samples: recipe.samples, verdicts };
+    let configured = Configured {
+        plugins: recipe.plugins.clone(),
+        filters: recipe.filters.clone(),
+        folder: recipe.folder.to_owned(),
+    };
+    let plan = plan(&shop, Mode::Start, &kept.records, &Parts::default(), &configured).await?;
+    let mut generation = Generation::build(0, plan.parts, recipe.filters)?;
+    generation.warnings.extend(plan.warnings);
+    for warning in &generation.warnings {
         tracing::warn!("{warning}");
     }
-    let receivers = effective::receivers(&plugins);
-    Ok(Generation { plugins, pipelines: filters.pipelines, receivers, warnings })
+    Ok(generation)
+}
+
+/// What a data folder keeps.
+#[derive(Default)]
+struct Kept {
+    records: Records,
+    files: Option<ReleaseFiles>,
+}
+
+impl Kept {
+    /// Reads it and changes nothing, also where there is none.
+    fn of(data: &Path) -> Result<Self, LoadError> {
+        let database = data.join("hookbox.db");
+        if !database.is_file() {
+            return Ok(Self::default());
+        }
+        let rows =
+            hookbox_store::plugins_of(&database).map_err(|error| LoadError::Kept(error.to_string()))?;
+        let records = rows.into_iter().map(|(plugin, releases)| {
+            let record =
+                keep::from_rows(plugin, releases).map_err(|error| LoadError::Kept(error.to_string()))?;
+            Ok((record.name.clone(), Arc::new(record)))
+        });
+        Ok(Self { records: records.collect::<Result<_, LoadError>>()?, files: Some(ReleaseFiles::at(data)) })
+    }
 }
 
 /// The plugins to load: those of the table, and the samples unless the table replaces them.
-fn wanted(table: &PluginsTable, samples: &[Sample]) -> BTreeMap<String, PluginTable> {
+pub(crate) fn wanted(table: &PluginsTable, samples: &[Sample]) -> BTreeMap<String, PluginTable> {
     let is_sample = |name: &str| samples.iter().any(|sample| sample.name == name);
     let mut wanted = table.plugins.clone();
     if table.samples.unwrap_or_else(|| table.plugins.keys().all(|name| is_sample(name))) {
@@ -162,57 +215,6 @@ fn wanted(table: &PluginsTable, samples: &[Sample]) -> BTreeMap<String, PluginTa
         }
     }
     wanted
-}
-
-async fn plugin(
-    sandbox: &Sandbox,
-    contract: &Arc<Contract>,
-    name: &str,
-    table: &PluginTable,
-    recipe: &Recipe<'_>,
-) -> Result<LivePlugin, LoadError> {
-    check_name(name)?;
-    let setting = |reason: String| LoadError::Setting { plugin: name.to_owned(), reason };
-    let grants = table.grants().map_err(setting)?;
-    let isolation = table.isolation().map_err(setting)?;
-    let limits = table.limits.limits().map_err(setting)?;
-    let quarantine = table.quarantine.rule().map_err(setting)?;
-    let (bytes, origin) = component(name, table, recipe)?;
-
-    let (compiler, expected) = (sandbox.clone(), Arc::clone(contract));
-    let admitted =
-        tokio::task::spawn_blocking(move || compiler.admit(&bytes, &expected, &Granting::These(&grants)))
-            .await;
-    let admitted: Admitted = match admitted {
-        Ok(admitted) => admitted.map_err(|report| LoadError::Refused { plugin: name.to_owned(), report })?,
-        Err(error) => return Err(setting(format!("admission ended early: {error}"))),
-    };
-    let settings = Settings::new(table.settings.clone());
-    let options = PluginOptions { name: name.to_owned(), settings, limits, isolation };
-    let plugin = sandbox.plugin(&admitted, options);
-    let named = plugin.function(any_filter()).is_some() || plugin.function(any_event()).is_some();
-    match (named, table.hooks.is_empty()) {
-        (false, false) => {
-            return Err(setting("hooks: the component exports no generic interface to give them to".into()));
-        }
-        (true, true) if table.tried_hook.is_none() => {
-            tracing::warn!(
-                plugin = name,
-                "exports a generic interface, but `hooks` names none: it is not called"
-            );
-        }
-        _ => {}
-    }
-    plugin.try_out().await.map_err(|reason| LoadError::TryOut { plugin: name.to_owned(), reason })?;
-    tracing::info!(plugin = name, version = plugin.report().metadata.version, digest = %plugin.report().digest, origin, "plugin is live");
-    Ok(LivePlugin {
-        digest: plugin.report().digest.to_string(),
-        plugin,
-        on_failure: table.on_failure,
-        hooks: table.hooks.iter().chain(&table.tried_hook).cloned().collect(),
-        origin,
-        circuit: Circuit::new(name, quarantine),
-    })
 }
 
 /// A warning for each of these grants that the component of this report has no use for. `name` is the plugin's.
@@ -226,36 +228,34 @@ pub fn unused_grants(name: &str, grants: &Grants, report: &Report) -> Vec<String
     grants.unused(&report.imports).map(warning).collect()
 }
 
-fn check_name(name: &str) -> Result<(), LoadError> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let sound = (1..=63).contains(&name.len())
-        && name.bytes().next().is_some_and(letter)
-        && name.bytes().all(|byte| letter(byte) || byte == b'-');
-    if sound { Ok(()) } else { Err(LoadError::Name(name.chars().take(80).collect())) }
+pub(crate) fn check_name(name: &str) -> Result<(), LoadError> {
+    if is_plugin_name(name) { Ok(()) } else { Err(LoadError::Name(name.chars().take(80).collect())) }
 }
 
-fn component(name: &str, table: &PluginTable, recipe: &Recipe<'_>) -> Result<(Vec<u8>, String), LoadError> {
+/// Whether a plugin can have this name: lower-case letters, digits and dashes, at most 63, the first no dash.
+pub fn is_plugin_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=63).contains(&name.len())
+        && name.bytes().next().is_some_and(letter)
+        && name.bytes().all(|byte| letter(byte) || byte == b'-')
+}
+
+/// The component that the configuration has for a plugin, by which way, and from where. `None`: neither a file nor a sample.
+pub(crate) fn component(
+    name: &str,
+    table: &PluginTable,
+    folder: &Path,
+    samples: &[Sample],
+) -> Result<Option<(Vec<u8>, Source, String)>, LoadError> {
     let Some(path) = &table.component else {
-        return match recipe.samples.iter().find(|sample| sample.name == name) {
-            Some(sample) => Ok((sample.component.to_vec(), "embedded sample".to_owned())),
-            None => {
-                let samples = recipe.samples.iter().map(|sample| sample.name);
-                let near = names::nearest(name, samples.clone());
-                let hint = match near {
-                    Some(near) => format!("did you mean the sample {near}? Otherwise"),
-                    None => format!(
-                        "the host embeds {}; for any other plugin",
-                        samples.collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                let reason = format!("no `component`: {hint} give the path of its .wasm file");
-                Err(LoadError::Setting { plugin: name.to_owned(), reason })
-            }
-        };
+        let sample = samples.iter().find(|sample| sample.name == name);
+        return Ok(
+            sample.map(|sample| (sample.component.to_vec(), Source::Sample, "embedded sample".to_owned()))
+        );
     };
-    let path = recipe.folder.join(path);
+    let path = folder.join(path);
     match read(&path) {
-        Ok(bytes) => Ok((bytes, path.display().to_string())),
+        Ok(bytes) => Ok(Some((bytes, Source::Configuration, path.display().to_string()))),
         Err(reason) => Err(LoadError::Component { plugin: name.to_owned(), path, reason }),
     }
 }

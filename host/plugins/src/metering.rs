@@ -7,11 +7,14 @@ use metrics::{Counter, Histogram};
 use crate::generation::Generation;
 use crate::pipeline::StepOutcome;
 use crate::receiver::Receipt;
+use crate::trial::Ended;
 
 /// Calls by hook, plugin and outcome.
 const CALLS: &str = "hookbox_calls_total";
 /// Wall-clock seconds of calls by hook and plugin.
 const SECONDS: &str = "hookbox_call_seconds";
+/// Calls that trials chose, by plugin and result.
+const TRIAL_CALLS: &str = "hookbox_trial_calls_total";
 
 /// Whether a live plugin is put aside: 1 or 0.
 const QUARANTINED: &str = "hookbox_plugin_quarantined";
@@ -19,14 +22,14 @@ const QUARANTINED: &str = "hookbox_plugin_quarantined";
 impl Generation {
     /// Sets the gauge of each plugin that tells whether it is put aside.
     pub fn measure(&self) {
-        for live in self.plugins.values() {
+        for live in self.parts.plugins.values() {
             show_quarantined(live.name(), live.quarantine().is_some());
         }
     }
 
-    /// Sets them to 0: these plugins are live no more.
-    pub fn retire(&self) {
-        for name in self.plugins.keys() {
+    /// Sets those to 0 that are live no more.
+    pub(crate) fn retire(&self, next: &Self) {
+        for name in self.parts.plugins.keys().filter(|name| !next.parts.plugins.contains_key(*name)) {
             show_quarantined(name, false);
         }
     }
@@ -108,6 +111,45 @@ impl ReceiverMeter {
         };
         counter.increment(1);
         self.seconds.record(took);
+    }
+}
+
+/// The meter of one trial.
+pub(crate) struct TrialMeter {
+    answered: Counter,
+    equal: Counter,
+    different: Counter,
+    failed: Counter,
+    left_out: Counter,
+}
+
+impl TrialMeter {
+    pub(crate) fn new(plugin: &str) -> Self {
+        let calls = |result: &'static str| metrics::counter!(TRIAL_CALLS, "plugin" => plugin.to_owned(), "result" => result);
+        Self {
+            answered: calls("answered"),
+            equal: calls("equal"),
+            different: calls("different"),
+            failed: calls("failed"),
+            left_out: calls("left-out"),
+        }
+    }
+
+    pub(crate) fn record(&self, ended: Ended) {
+        let counter = match ended {
+            Ended::Answered => &self.answered,
+            Ended::Equal => &self.equal,
+            Ended::Different => &self.different,
+            Ended::Failed => &self.failed,
+            Ended::LeftOut => &self.left_out,
+        };
+        counter.increment(1);
+    }
+}
+
+impl std::fmt::Debug for TrialMeter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TrialMeter")
     }
 }
 

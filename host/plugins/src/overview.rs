@@ -56,6 +56,8 @@ pub struct TakerView {
     pub version: Option<String>,
     /// The component's digest.
     pub digest: String,
+    /// The number of its release; 0 where none was recorded.
+    pub release: u32,
     /// What a failed step of it does.
     pub on_failure: &'static str,
     /// Why it takes the hook.
@@ -127,6 +129,7 @@ fn taker(live: &LivePlugin, reason: &str) -> TakerView {
         plugin: live.name().to_owned(),
         version: live.version().map(str::to_owned),
         digest: live.digest.clone(),
+        release: live.release,
         on_failure: on_failure_name(live.on_failure),
         reason: reason.to_owned(),
         state: live.state(),
@@ -164,7 +167,7 @@ impl Generation {
             limits: live.plugin.limits().clone(),
             state: live.state(),
         };
-        self.plugins.values().map(|live| view(live)).collect()
+        self.parts.plugins.values().map(|live| view(live)).collect()
     }
 
     fn filter_view(&self, filter_type: &str) -> Option<HookView> {

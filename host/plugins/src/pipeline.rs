@@ -1,19 +1,24 @@
 //! The steps of one filter, and running them.
 
+mod ask;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookbox_hooks::pipeline::{any_filter_answer, put_back_passwords, set_aside_passwords};
+use hookbox_hooks::pipeline::{put_back_passwords, set_aside_passwords};
 use hookbox_hooks::{Accumulator, Filter, FilterException, Mismatch, StepAnswer, Verdict};
-use hookbox_sandbox::{CallContext, CallFailure, FunctionId};
+use hookbox_sandbox::{CallContext, CallFailure};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::ask::{Question, ask};
 use crate::breaker::Quarantine;
+use crate::effective::Entry;
 use crate::generation::LivePlugin;
 use crate::metering::StepMeter;
+use crate::trial::{Draws, Said, Tried};
 
 /// The effective pipeline of a filter type.
 #[derive(Debug)]
@@ -28,7 +33,7 @@ pub struct Pipeline {
     pub fail_silently: bool,
     /// The steps in order.
     pub steps: Vec<Step>,
-    /// Listed plugins that are not there, with the reason. Only where the filter fails silently.
+    /// Listed plugins that are not there, with the reason. Where the filter may not fail silently, each call fails.
     pub missing: Vec<(String, String)>,
 }
 
@@ -39,8 +44,9 @@ pub struct Step {
     pub plugin: Arc<LivePlugin>,
     /// Why it is in the pipeline.
     pub reason: String,
-    pub(crate) function: FunctionId,
-    pub(crate) generic: bool,
+    pub(crate) entry: Entry,
+    /// Another release of it that is tried, when that takes the filter too.
+    pub(crate) tried: Option<Tried>,
     pub(crate) context: Arc<CallContext>,
     pub(crate) meter: StepMeter,
 }
@@ -175,6 +181,14 @@ pub enum FilterError {
     /// The arguments do not fit the filter.
     #[error(transparent)]
     Arguments(#[from] Mismatch),
+    /// A listed plugin could not be brought back, and the filter may not fail silently.
+    #[error("step {plugin} does not run: {reason}")]
+    NotLive {
+        /// The plugin's name.
+        plugin: String,
+        /// Why.
+        reason: String,
+    },
     /// A step failed where the filter does not allow that.
     #[error("step {plugin} failed: {failure}")]
     Step {
@@ -205,6 +219,9 @@ impl Pipeline {
     /// The arguments do not fit, a step failed that may not, or found no room.
     pub async fn run(&self, mut kwargs: Map<String, Value>) -> Result<FilterRun, FilterError> {
         let mut passwords = None;
+        if let Some((plugin, reason)) = self.missing.first().filter(|_| !self.fail_silently) {
+            return Err(FilterError::NotLive { plugin: plugin.clone(), reason: reason.clone() });
+        }
         if let Some(filter) = &self.filter {
             hookbox_hooks::check::check_fields(&filter.params, &kwargs, "")?;
             passwords = Some((filter, set_aside_passwords(filter, &mut kwargs)));
@@ -212,11 +229,17 @@ impl Pipeline {
         let mut accumulator = Accumulator::new(kwargs, self.fail_silently);
         let mut steps = Vec::with_capacity(self.steps.len());
         let mut outcome = Outcome::Completed;
+        let mut draws = Draws::default();
         for step in &self.steps {
+            let tried = draws.pick(step.tried.as_ref());
+            let (release, entry) = tried.and_then(Tried::canary).unwrap_or((&step.plugin, step.entry));
             let started = Instant::now();
-            let answer = self.call(step, accumulator.kwargs()).await;
+            let answer = self.call(release, entry, &step.context, accumulator.kwargs()).await;
             let took = started.elapsed();
-            let on_failure = step.plugin.on_failure;
+            if let Some(tried) = tried {
+                self.tell(tried, step, &answer, accumulator.kwargs());
+            }
+            let on_failure = release.on_failure;
             let (verdict, failure) = match answer {
                 Ok(StepAnswer::Error(text)) => {
                     (accumulator.failed(on_failure), Some(StepFailure::Error(text)))
@@ -227,7 +250,7 @@ impl Pipeline {
                 }
                 Err(failure) => (accumulator.failed(on_failure), Some(failure)),
             };
-            let report = step.report(&self.filter_type, &verdict, took, failure);
+            let report = step.report(release, &self.filter_type, &verdict, took, failure);
             steps.push(report);
             match verdict {
                 Verdict::Continue { .. } | Verdict::Skipped => {}
@@ -258,50 +281,64 @@ impl Pipeline {
         Ok(FilterRun { outcome, kwargs, steps })
     }
 
-    /// Calls a step, unless its plugin is put aside.
-    async fn call(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, StepFailure> {
-        let admission = step.plugin.circuit.admit().map_err(StepFailure::Quarantined)?;
-        let answer = self.ask(step, kwargs).await;
+    /// Calls a release's function, unless it is put aside.
+    async fn call(
+        &self,
+        live: &LivePlugin,
+        entry: Entry,
+        context: &Arc<CallContext>,
+        kwargs: &Map<String, Value>,
+    ) -> Result<StepAnswer, StepFailure> {
+        let admission = live.circuit.admit().map_err(StepFailure::Quarantined)?;
+        let (filter_type, filter) = (&*self.filter_type, self.filter.as_deref());
+        let question = Question { filter_type, filter, context };
+        let answer = ask(&live.plugin, entry, question, kwargs).await;
         admission.ended(answer.as_ref().err());
         answer.map_err(StepFailure::Call)
     }
 
-    async fn ask(&self, step: &Step, kwargs: &Map<String, Value>) -> Result<StepAnswer, CallFailure> {
-        let plugin = &step.plugin.plugin;
-        let time = plugin.limits().filter_time();
-        let context = Arc::clone(&step.context);
-        if step.generic {
-            let arguments = Map::from_iter([
-                ("filter_type".to_owned(), Value::String(self.filter_type.clone())),
-                ("arguments".to_owned(), Value::Object(kwargs.clone())),
-            ]);
-            let lifted = plugin.call(step.function, &arguments, context, time).await?;
-            let answer = any_filter_answer(lifted, self.filter.as_deref()).map_err(CallFailure::Answer)?;
-            self.check_changes(&answer).map_err(CallFailure::Answer)?;
-            return Ok(answer);
+    /// A call that a trial chose was answered: by the tried release, which counts, or by the live one, beside which the
+    /// tried one is now asked.
+    fn tell(
+        &self,
+        tried: &Tried,
+        step: &Step,
+        answer: &Result<StepAnswer, StepFailure>,
+        kwargs: &Map<String, Value>,
+    ) {
+        let no_room = matches!(answer, Err(StepFailure::Call(CallFailure::Overloaded { .. })));
+        if tried.canary().is_some() {
+            match no_room {
+                true => tried.trial.left_out(),
+                false => tried.trial.answered(&self.filter_type, &Said::by_step(answer, kwargs)),
+            }
+            return;
         }
-        let lifted = plugin.call(step.function, kwargs, context, time).await?;
-        match &self.filter {
-            Some(filter) => filter.answer(lifted).map_err(CallFailure::Answer),
-            None => any_filter_answer(lifted, None).map_err(CallFailure::Answer),
+        // Where the live release was not called, there is nothing to compare with.
+        if no_room || matches!(answer, Err(StepFailure::Quarantined(_))) {
+            return;
         }
-    }
-
-    /// A generic step's changes to catalogued arguments must be of their types. `null` passes, as upstream.
-    fn check_changes(&self, answer: &StepAnswer) -> Result<(), Mismatch> {
-        let (Some(filter), StepAnswer::Proceed(changes)) = (&self.filter, answer) else {
-            return Ok(());
+        let Some(shadow) = tried.trial.shadow() else {
+            return;
         };
-        filter.params.iter().try_for_each(|param| match changes.get(&param.name) {
-            None | Some(Value::Null) => Ok(()),
-            Some(value) => param.ty.check(value, &param.name),
-        })
+        let (filter_type, filter, context) =
+            (self.filter_type.clone(), self.filter.clone(), Arc::clone(&step.context));
+        let (entry, kwargs, live) = (tried.entry, kwargs.clone(), Said::by_step(answer, kwargs));
+        tokio::spawn(async move {
+            let question =
+                Question { filter_type: &filter_type, filter: filter.as_deref(), context: &context };
+            let call = ask(&shadow.rehearsal.plugin, entry, question, &kwargs);
+            let say = |answer: Result<_, _>| Said::by_step(&answer.map_err(StepFailure::Call), &kwargs);
+            shadow.run(&filter_type, &live, call, say).await;
+        });
     }
 }
 
 impl Step {
+    /// What it did. `release` is the one that answered: the live one, or the one that is tried in its place.
     fn report(
         &self,
+        release: &LivePlugin,
         filter_type: &str,
         verdict: &Verdict,
         took: Duration,
@@ -315,7 +352,7 @@ impl Step {
             Verdict::Failed => (StepOutcome::Failed, Vec::new()),
         };
         self.meter.record(outcome, took);
-        let plugin = self.plugin.name();
+        let plugin = release.name();
         match (outcome, &failure) {
             (StepOutcome::Proceeded, _) => tracing::debug!(filter_type, plugin, ?changed, "step proceeded"),
             (StepOutcome::Halted, _) => tracing::info!(filter_type, plugin, "step halted the pipeline"),
@@ -338,8 +375,8 @@ impl Step {
         }
         StepReport {
             plugin: plugin.to_owned(),
-            version: self.plugin.version().map(str::to_owned),
-            digest: self.plugin.digest.clone(),
+            version: release.version().map(str::to_owned),
+            digest: release.digest.clone(),
             outcome,
             changed,
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),

@@ -18,6 +18,16 @@ use crate::breaker::QuarantineRule;
 pub struct PluginsTable {
     /// `samples`: whether the embedded sample plugins run. Left out: they do until the table names another plugin.
     pub samples: Option<bool>,
+    /// `folder`: where plugins are installed by putting `NAME.wasm` there, relative to the configuration file's folder.
+    pub folder: Option<PathBuf>,
+    /// `settle`: how long a file in the folder must stay as it is before it is taken. Default half a second.
+    pub settle: Option<Duration>,
+    /// `poll`: how often the folder is looked at, also where the file system tells of changes. Default 2 seconds.
+    pub poll: Option<Duration>,
+    /// `keep_releases`: how many releases of a plugin are kept beside the live one. Default 5.
+    pub keep_releases: Option<u32>,
+    /// `approve_first`: whether a plugin's first release waits for approval. Default false.
+    pub approve_first: bool,
     /// The plugins by name.
     pub plugins: BTreeMap<String, PluginTable>,
 }
@@ -107,6 +117,16 @@ pub type FiltersTable = BTreeMap<String, Value>;
 const MAX_CALLS: u32 = 1_000;
 /// The longest pause of a quarantine.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Releases that are kept beside the live one when the configuration does not say.
+const KEEP_RELEASES: u32 = 5;
+
+impl PluginsTable {
+    /// How many releases of a plugin are kept beside the live one.
+    pub fn keep(&self) -> usize {
+        usize::try_from(self.keep_releases.unwrap_or(KEEP_RELEASES)).unwrap_or(usize::MAX)
+    }
+}
 
 impl PluginTable {
     /// What it is granted.
@@ -249,20 +269,29 @@ impl<'de> Deserialize<'de> for PluginsTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Tables;
 
+        #[derive(serde::Deserialize)]
+        struct Time(#[serde(with = "humantime_serde")] Option<Duration>);
+
         impl<'de> Visitor<'de> for Tables {
             type Value = PluginsTable;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table of plugins, or `samples`")
+                f.write_str("a table of plugins, or a key of `[plugins]` itself")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<PluginsTable, A::Error> {
                 let mut table = PluginsTable::default();
                 while let Some(name) = entries.next_key::<String>()? {
-                    if name == "samples" {
-                        table.samples = Some(entries.next_value()?);
-                    } else {
-                        table.plugins.insert(name, entries.next_value()?);
+                    match &*name {
+                        "samples" => table.samples = Some(entries.next_value()?),
+                        "folder" => table.folder = Some(entries.next_value()?),
+                        "settle" => table.settle = entries.next_value::<Time>()?.0,
+                        "poll" => table.poll = entries.next_value::<Time>()?.0,
+                        "keep_releases" => table.keep_releases = Some(entries.next_value()?),
+                        "approve_first" => table.approve_first = entries.next_value()?,
+                        _ => {
+                            table.plugins.insert(name, entries.next_value()?);
+                        }
                     }
                 }
                 Ok(table)

@@ -7,12 +7,14 @@ mod load;
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::routing::any;
+use hookbox_plugins::{Registry, RegistryOptions};
 use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_server::{App, Authenticator, Config, Rate, TokenRequest, router};
 use hookbox_store::{NewStatus, NewUser, Store, StoreError, Timestamp};
@@ -153,7 +155,16 @@ impl Site {
             authenticator.sign(&request).unwrap()
         };
         let (alice, staff) = (token("alice", false), token("staff", true));
-        let app = App::new(Sandbox::new(SandboxOptions::default()).unwrap(), store.clone(), &config).unwrap();
+        let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
+        let options = RegistryOptions {
+            sandbox: sandbox.clone(),
+            store: store.clone(),
+            data: config.server.data.clone(),
+            samples: &[],
+        };
+        let registry = Registry::open(options).await.unwrap();
+        let app =
+            App::new(sandbox, store.clone(), registry, &config, Arc::new(|| Ok(Config::default()))).unwrap();
         let address = listen(router(app)).await;
         Self { address, alice, staff, alice_id, store, _data: data }
     }

@@ -5,11 +5,14 @@
 mod load;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::post;
 use axum::{Json, Router};
-use hookbox_plugins::{FiltersTable, IsolationKind, PluginTable, PluginsTable, Recipe, Sample};
+use hookbox_plugins::{
+    Configured, IsolationKind, PluginTable, PluginsTable, Registry, RegistryOptions, Sample,
+};
 use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_server::{App, Authenticator, Config, HOOKS_RUN, TokenRequest, router};
 use hookbox_store::Store;
@@ -67,15 +70,21 @@ fn token(config: &Config) -> String {
 async fn hooks(config: &Config, isolation: IsolationKind) -> Router {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-plugins/prebuilt");
     let component = std::fs::read(folder.join("course-about-url.wasm")).unwrap();
-    let samples = [Sample { name: "course-about-url", component: component.leak() }];
+    let samples = vec![Sample { name: "course-about-url", component: component.leak() }].leak();
     let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
     println!("instances: {:?}", sandbox.allocation());
     let store = Store::open(&config.database_options()).unwrap();
-    let app = App::new(sandbox.clone(), store, config).unwrap();
+    let options = RegistryOptions {
+        sandbox: sandbox.clone(),
+        store: store.clone(),
+        data: config.server.data.clone(),
+        samples,
+    };
+    let registry = Registry::open(options).await.unwrap();
+    let app = App::new(sandbox, store, registry.clone(), config, Arc::new(|| Ok(Config::default()))).unwrap();
     let table = PluginTable { isolation, ..PluginTable::default() };
-    let plugins = PluginsTable { samples: None, plugins: [("course-about-url".to_owned(), table)].into() };
-    let filters = FiltersTable::new();
-    let recipe = Recipe { plugins: &plugins, filters: &filters, samples: &samples, folder: Path::new("") };
-    app.go_live(hookbox_plugins::load(&sandbox, recipe).await.unwrap());
+    let plugins =
+        PluginsTable { plugins: [("course-about-url".to_owned(), table)].into(), ..PluginsTable::default() };
+    registry.start(Configured { plugins, ..Configured::default() }).await.unwrap();
     router(app)
 }

@@ -1,26 +1,54 @@
-//! `/admin/api/`: the live plugins in full, and lifting a quarantine. For staff and superusers.
+//! `/admin/api/`: the plugins and their releases, and every change to them. For staff and superusers.
+
+mod audit;
+mod changes;
+mod problems;
+mod reload;
+mod tag;
+mod target;
+mod upload;
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::{Extension, Json};
-use hookbox_plugins::{Generation, PluginDetail};
-use hookbox_store::User;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use axum::{Json, Router};
+use hookbox_plugins::{ChangeError, PluginOverview, ReleaseRef, ReleaseView};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::filters::GENERATION;
 use crate::openapi::schemas;
-use crate::path::PluginName;
+use crate::path::{PluginName, PluginRelease};
 use crate::problem::Problem;
 
-/// Every live plugin.
+pub(crate) use audit::{AuditPage, Entry};
+pub(crate) use reload::refused as reload_refused;
+pub(crate) use tag::bad_tag;
+pub(crate) use upload::{Uploads, problems as upload_problems};
+
+/// Every plugin, live or not.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PluginList {
-    /// The live plugins, by name.
-    #[schema(value_type = Vec<schemas::PluginDetail>)]
-    pub(crate) plugins: Vec<PluginDetail>,
+    /// The generation that is live.
+    pub(crate) generation: u64,
+    /// The plugins, by name; removed ones too.
+    #[schema(value_type = Vec<schemas::PluginOverview>)]
+    pub(crate) plugins: Vec<PluginOverview>,
+}
+
+/// A release in full.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReleaseInFull {
+    /// What there is to tell of every release.
+    #[serde(flatten)]
+    pub(crate) release: ReleaseView,
+    /// What its admission found.
+    pub(crate) report: Value,
 }
 
 /// What lifting a quarantine did.
@@ -29,57 +57,70 @@ pub(crate) struct Lifted {
     /// Whether the plugin was put aside before.
     pub(crate) lifted: bool,
     /// The plugin as it is now.
-    #[schema(value_type = schemas::PluginDetail)]
-    pub(crate) plugin: PluginDetail,
+    #[schema(value_type = schemas::PluginOverview)]
+    pub(crate) plugin: PluginOverview,
 }
 
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<PluginList>, Problem> {
-    Ok(Json(PluginList { plugins: app.generation()?.plugin_details() }))
+/// The routes, without the check of who asks.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    let upload = put(upload::install).layer(DefaultBodyLimit::max(upload::BODY_BYTES));
+    Router::new()
+        .route("/admin/api/plugins", get(list))
+        .route("/admin/api/plugins/{name}", get(show).delete(changes::remove).merge(upload))
+        .route("/admin/api/plugins/{name}/releases/{release}", get(release))
+        .route("/admin/api/plugins/{name}/activate", post(changes::activate))
+        .route("/admin/api/plugins/{name}/rollback", post(changes::roll_back))
+        .route("/admin/api/plugins/{name}/disable", post(changes::disable))
+        .route("/admin/api/plugins/{name}/enable", post(changes::enable))
+        .route("/admin/api/plugins/{name}/approve", post(changes::approve))
+        .route(
+            "/admin/api/plugins/{name}/trial",
+            post(changes::begin_trial).merge(delete(changes::end_trial)),
+        )
+        .route("/admin/api/plugins/{name}/promote", post(changes::promote))
+        .route("/admin/api/plugins/{name}/lift", post(changes::lift))
+        .route("/admin/api/reload", post(reload::reload))
+        .route("/admin/api/audit", get(audit::read))
 }
 
-pub(crate) async fn show(
-    State(app): State<Arc<App>>,
-    PluginName(name): PluginName,
-) -> Result<Json<PluginDetail>, Problem> {
-    let generation = app.generation()?;
-    generation.plugin_detail(&name).map(Json).ok_or_else(|| unknown(&name, &generation))
-}
-
-/// Lifting what is not put aside changes nothing but the count of failures in a row, which begins anew.
-pub(crate) async fn lift(
-    State(app): State<Arc<App>>,
-    Extension(user): Extension<Arc<User>>,
-    PluginName(name): PluginName,
-) -> Result<Json<Lifted>, Problem> {
-    let generation = app.generation()?;
-    let live = generation.plugin(&name).ok_or_else(|| unknown(&name, &generation))?;
-    let lifted = live.lift();
-    if lifted {
-        tracing::info!(
-            plugin = name,
-            user = user.id,
-            "the plugin's quarantine is lifted by hand: calls run again"
-        );
+/// A list that the asker has already is not sent again.
+async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let generation = app.generation()?.number();
+    let plugins = app.plugins.plugins();
+    let body = serde_json::to_vec(&PluginList { generation, plugins }).map_err(|error| {
+        tracing::error!(%error, "the list of plugins could not be written");
+        let detail = "the host made a mistake; its log says more";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    })?;
+    let tag = tag::of_content(generation, &body);
+    let known = tag::is_known(&headers, &tag);
+    let told = [(header::ETAG, tag), (GENERATION, generation.into())];
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, told).into_response());
     }
-    let plugin = generation.plugin_detail(&name).ok_or_else(|| unknown(&name, &generation))?;
-    Ok(Json(Lifted { lifted, plugin }))
+    Ok((told, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-fn unknown(name: &str, generation: &Generation) -> Problem {
-    unknown_plugin(name, generation.nearest_plugin(name))
+async fn show(State(app): State<Arc<App>>, PluginName(name): PluginName) -> Result<Response, Problem> {
+    let generation = app.generation()?.number();
+    let plugin = app.plugins.plugin(&name)?;
+    let told = [(header::ETAG, tag::of_revision(plugin.revision)), (GENERATION, generation.into())];
+    Ok((told, Json(plugin)).into_response())
 }
 
-/// 404 for a plugin's name, with the nearest that exists.
-pub(crate) fn unknown_plugin(name: &str, near: Option<&str>) -> Problem {
-    let shown: String = name.chars().take(80).collect();
-    let hint = near.map_or_else(
-        || "; GET /admin/api/plugins lists them all".to_owned(),
-        |near| format!("; did you mean {near}?"),
-    );
-    let detail = format!("no live plugin has the name {shown:?}{hint}");
-    let problem = Problem::new(StatusCode::NOT_FOUND, "unknown-plugin", detail);
-    match near {
-        Some(near) => problem.with("nearest", near),
-        None => problem,
-    }
+async fn release(
+    State(app): State<Arc<App>>,
+    PluginRelease(name, wanted): PluginRelease,
+) -> Result<Json<ReleaseInFull>, Problem> {
+    app.generation()?;
+    let plugin = app.plugins.plugin(&name)?;
+    // The newest stands first.
+    let found = plugin
+        .releases
+        .into_iter()
+        .find(|release| wanted.names(release.release, &release.digest, release.version.as_deref()));
+    let unknown = || ChangeError::UnknownRelease { plugin: name.clone(), wanted: wanted.to_string() };
+    let release = found.ok_or_else(unknown)?;
+    let report = app.plugins.report(&name, &ReleaseRef::Number(release.release))?;
+    Ok(Json(ReleaseInFull { release, report }))
 }

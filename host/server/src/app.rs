@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
@@ -11,7 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hookbox_archive::Archive;
-use hookbox_plugins::Generation;
+use hookbox_plugins::{Generation, Registry};
 use hookbox_sandbox::Sandbox;
 use hookbox_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +23,7 @@ use crate::identity::{self, Contradictions};
 use crate::inbox::Inbox;
 use crate::openapi::{self, Published};
 use crate::problem::Problem;
+use crate::reload::{Reloads, Reread};
 use crate::throttle::Throttle;
 use crate::{admin, archive, events, filters, health, hooks, telemetry};
 
@@ -45,7 +45,9 @@ pub enum AppError {
 
 /// What all requests share.
 pub struct App {
-    generation: ArcSwapOption<Generation>,
+    pub(crate) plugins: Registry,
+    pub(crate) reloads: Reloads,
+    pub(crate) uploads: admin::Uploads,
     pub(crate) sandbox: Sandbox,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) inbox: Inbox,
@@ -63,16 +65,25 @@ pub struct App {
 }
 
 impl App {
-    /// An app without plugins: it answers `/healthz`, and 503 to calls until [`App::go_live`].
+    /// An app that answers `/healthz`, and 503 to calls until `plugins` has started. `reread` reads the configuration
+    /// again; what it says of plugins and filters is taken then, and the rest is held against `config`.
     ///
     /// # Errors
     /// [`AppError`]: the keys, or what is no origin.
-    pub fn new(sandbox: Sandbox, store: Store, config: &Config) -> Result<Arc<Self>, AppError> {
+    pub fn new(
+        sandbox: Sandbox,
+        store: Store,
+        plugins: Registry,
+        config: &Config,
+        reread: Reread,
+    ) -> Result<Arc<Self>, AppError> {
         let cors = Cors::new(&config.cors).map_err(AppError::Cors)?;
         let mut auth = Authenticator::new(&config.auth, &config.folder, &config.server.data)?;
         auth.trust_origins(config.cors.origins.clone())?;
         Ok(Arc::new(Self {
-            generation: ArcSwapOption::empty(),
+            plugins,
+            reloads: Reloads::new(config.clone(), reread),
+            uploads: admin::Uploads::default(),
             sandbox,
             metrics: telemetry::recorder(),
             inbox: Inbox::new(config.server.events_in_flight),
@@ -89,16 +100,9 @@ impl App {
         }))
     }
 
-    /// Makes a generation the live one. Calls in flight keep theirs.
-    pub fn go_live(&self, generation: Generation) {
-        if let Some(before) = self.generation.swap(Some(Arc::new(generation))) {
-            before.retire();
-        }
-    }
-
     /// Whether calls can be answered.
     pub(crate) fn ready(&self) -> bool {
-        !self.stopping.load(Ordering::Relaxed) && self.generation.load().is_some()
+        !self.stopping.load(Ordering::Relaxed) && self.plugins.generation().is_some()
     }
 
     /// From now on the app is not ready; what runs goes on.
@@ -108,15 +112,15 @@ impl App {
 
     /// Brings the gauges of the live plugins up to date.
     pub(crate) fn measure_plugins(&self) {
-        if let Some(generation) = &*self.generation.load() {
+        if let Some(generation) = self.plugins.generation() {
             generation.measure();
         }
     }
 
     /// The live generation, taken once a call.
     pub(crate) fn generation(&self) -> Result<Arc<Generation>, Problem> {
-        self.generation
-            .load_full()
+        self.plugins
+            .generation()
             .ok_or_else(|| Problem::busy("starting", "the plugins are still being loaded"))
     }
 }
@@ -136,11 +140,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/hooks/filters/{filter_type}", post(filters::run))
         .route("/hooks/events", post(events::accept))
         .route_layer(middleware::from_fn_with_state(app.clone(), identity::operators_only));
-    let admin = Router::new()
-        .route("/admin/api/plugins", get(admin::list))
-        .route("/admin/api/plugins/{name}", get(admin::show))
-        .route("/admin/api/plugins/{name}/lift", post(admin::lift))
-        .route_layer(middleware::from_fn_with_state(app.clone(), identity::staff_only));
+    let admin =
+        admin::routes().route_layer(middleware::from_fn_with_state(app.clone(), identity::staff_only));
     Router::new()
         .merge(archive)
         .merge(hooks)

@@ -5,6 +5,8 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use hookbox_hooks::check::json_depth_exceeds;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::problem::Problem;
@@ -55,6 +57,41 @@ impl<S: Send + Sync> FromRequest<S> for JsonObject {
             }
         }
     }
+}
+
+/// What the body tells to do; no body at all is `{}`.
+#[derive(Debug)]
+pub(crate) struct Told<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Told<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let Body(bytes) = Body::from_request(request, state).await?;
+        let text: &[u8] = match (&bytes[..], json) {
+            ([], _) => b"{}",
+            (text, true) => text,
+            (_, false) => {
+                let detail = "send what is to be done with Content-Type: application/json";
+                return Err(Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported-media-type",
+                    detail,
+                ));
+            }
+        };
+        serde_json::from_slice(text).map(Self).map_err(|error| match error.classify() {
+            Category::Data => bad_body(&error),
+            _ => invalid_json(&error),
+        })
+    }
+}
+
+/// 422 for JSON that says something else than what is asked for.
+pub(crate) fn bad_body(error: &serde_json::Error) -> Problem {
+    let said: String = error.to_string().chars().take(400).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-body", format!("the body cannot be done: {said}"))
 }
 
 pub(crate) fn invalid_json(error: &serde_json::Error) -> Problem {

@@ -12,7 +12,7 @@ use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::providers::{Data, Env, Format, Toml};
 use hookbox_hooks::names;
-use hookbox_plugins::{FiltersTable, PluginsTable};
+use hookbox_plugins::{Configured, FiltersTable, PluginsTable};
 use hookbox_sandbox::ChildCompiler;
 use serde::Deserialize;
 
@@ -179,6 +179,15 @@ impl Config {
         options.busy_timeout = self.database.busy_timeout;
         options.max_size_bytes = self.database.max_size.map(|size| size.as_u64());
         options
+    }
+
+    /// What it says about plugins and filters.
+    pub fn configured(&self) -> Configured {
+        Configured {
+            plugins: self.plugins.clone(),
+            filters: self.filters.clone(),
+            folder: self.folder.clone(),
+        }
     }
 
     /// Where the database is, below the data folder.

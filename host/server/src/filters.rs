@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use hookbox_plugins::{FilterError, FilterRun, Outcome, StepFailure};
+use hookbox_plugins::{FilterError, FilterRun, Generation, Outcome, StepFailure};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -17,6 +17,9 @@ use crate::body::JsonObject;
 use crate::openapi::schemas;
 use crate::path::HookType;
 use crate::problem::Problem;
+
+/// The header with the number of the generation that answered, or that calls get from now on.
+pub(crate) const GENERATION: HeaderName = HeaderName::from_static("hookbox-generation");
 
 /// What came of a pipeline.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,20 +58,30 @@ pub(crate) async fn run(
     JsonObject(kwargs): JsonObject,
 ) -> Result<Response, Problem> {
     let generation = app.generation()?;
-    let Some(pipeline) = generation.pipeline(&filter_type) else {
-        let near = generation.nearest_filter(&filter_type);
-        return Err(unknown("unknown-filter", "filter", &filter_type, near));
+    let mut answer = run_in(&generation, &filter_type, kwargs).await.into_response();
+    answer.headers_mut().insert(GENERATION, generation.number().into());
+    Ok(answer)
+}
+
+async fn run_in(
+    generation: &Generation,
+    filter_type: &str,
+    kwargs: Map<String, Value>,
+) -> Result<Json<FilterAnswer>, Problem> {
+    let Some(pipeline) = generation.pipeline(filter_type) else {
+        let near = generation.nearest_filter(filter_type);
+        return Err(unknown("unknown-filter", "filter", filter_type, near));
     };
-    match pipeline.run(kwargs).await {
-        Ok(run) => Ok(Json(FilterAnswer::from(run)).into_response()),
-        Err(error) => Err(refused(error)),
-    }
+    pipeline.run(kwargs).await.map(|run| Json(FilterAnswer::from(run))).map_err(refused)
 }
 
 pub(crate) fn refused(error: FilterError) -> Problem {
     let detail = error.to_string();
     match error {
         FilterError::Arguments(mismatch) => Problem::mismatch("argument", &mismatch),
+        FilterError::NotLive { plugin, .. } => {
+            Problem::new(StatusCode::BAD_GATEWAY, "step-not-live", detail).with("step", plugin)
+        }
         FilterError::Overloaded { plugin, steps, .. } => {
             Problem::busy("overloaded", detail).with("step", plugin).with("steps", steps)
         }

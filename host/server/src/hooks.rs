@@ -20,6 +20,8 @@ use crate::problem::Problem;
 pub(crate) struct HookList {
     /// The upstream packages that the catalogue comes from.
     pub(crate) catalogue: Versions,
+    /// The generation that is live.
+    pub(crate) generation: u64,
     /// The live plugins.
     #[schema(value_type = Vec<schemas::PluginView>)]
     pub(crate) plugins: Vec<PluginView>,
@@ -49,6 +51,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<HookList>, 
         Versions { filters: catalogue.filters_version.clone(), events: catalogue.events_version.clone() };
     Ok(Json(HookList {
         catalogue: versions,
+        generation: generation.number(),
         plugins: generation.plugin_views(),
         hooks: generation.hooks(),
         warnings: generation.warnings().to_vec(),

@@ -17,6 +17,7 @@ mod inbox;
 mod openapi;
 mod path;
 mod problem;
+mod reload;
 mod serve;
 mod services;
 mod telemetry;
@@ -28,6 +29,7 @@ pub use config::{ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable,
 pub use cors::CorsTable;
 pub use filters::FilterAnswer;
 pub use identity::HOOKS_RUN;
+pub use reload::Reread;
 pub use serve::{ServeError, compile_cache, serve};
 pub use services::services;
 pub use throttle::{BadRate, Rate};

@@ -4,17 +4,26 @@ use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use hookbox_plugins::{LoadError, Recipe, Sample};
+use hookbox_plugins::{ChangeError, DataLock, LoadError, LockError, Registry, RegistryOptions, Sample};
 use hookbox_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
 use hookbox_store::{OpenError, Store};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{App, AppError, router};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+#[cfg(unix)]
+use crate::reload;
 use crate::services::services;
 use crate::telemetry;
+
+/// How long a server waits for a data folder that another process works on.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long between two looks at it.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The server cannot start, or stopped on its own.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +39,18 @@ pub enum ServeError {
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// Another process works on the data folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The configuration's keys or origins cannot be used.
     #[error(transparent)]
     App(#[from] AppError),
     /// The sandbox cannot be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// What is kept of plugins cannot be read.
+    #[error(transparent)]
+    Plugins(#[from] ChangeError),
     /// The configuration's plugins or filters cannot live.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Load(Vec<LoadError>),
@@ -61,17 +76,23 @@ pub fn compile_cache(data: &Path) -> PathBuf {
 
 /// Serves until `stop` ends, then finishes calls in flight and accepted events, within the configured grace.
 /// `ready` hears the address once calls can be answered. `compiler` compiles the plugins; when `stop` ends before they
-/// are loaded, this does not wait for it.
+/// are loaded, this does not wait for it. `reread` reads the configuration again, with all that was laid over it: at each
+/// `SIGHUP` and each time that an operator asks for it.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(
     config: &Config,
-    samples: &[Sample],
+    samples: &'static [Sample],
     compiler: Compiler,
+    reread: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
+    // Until somebody listens for it, this signal ends the process.
+    #[cfg(unix)]
+    let hangups =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map_err(ServeError::Io)?;
     let address = config.server.listen;
     let listener =
         TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, reason })?;
@@ -87,6 +108,7 @@ pub async fn serve(
         // The task ends only by finishing or by a panic of our own.
         ServeError::Io(std::io::Error::other(error))
     })??;
+    let _alone = alone(&config.server.data).await?;
     let sandbox = Sandbox::new(SandboxOptions {
         cache: Some(compile_cache(&config.server.data)),
         compiler,
@@ -94,7 +116,14 @@ pub async fn serve(
         guest_memory_bytes: Some(usize::try_from(config.server.guest_memory.as_u64()).unwrap_or(usize::MAX)),
     })?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
-    let app = App::new(sandbox.clone(), store, config)?;
+    let plugins = Registry::open(RegistryOptions {
+        sandbox: sandbox.clone(),
+        store: store.clone(),
+        data: config.server.data.clone(),
+        samples,
+    })
+    .await?;
+    let app = App::new(sandbox, store, plugins.clone(), config, Arc::new(reread))?;
 
     let (stopping, stopped) = watch::channel(false);
     let told = stopped.clone();
@@ -102,32 +131,39 @@ pub async fn serve(
         axum::serve(listener, router(app.clone())).with_graceful_shutdown(told_to_stop(told)).into_future();
     let http = tokio::spawn(http);
 
-    let recipe =
-        Recipe { plugins: &config.plugins, filters: &config.filters, samples, folder: &config.folder };
     let mut stop = pin!(stop);
-    let loaded = tokio::select! {
-        loaded = hookbox_plugins::load(&sandbox, recipe) => loaded,
+    let started = tokio::select! {
+        started = plugins.start(config.configured()) => started,
         () = &mut stop => {
             tracing::info!("stopped before the plugins were loaded");
             http.abort();
             return Ok(());
         }
     };
-    match loaded {
-        Ok(generation) => app.go_live(generation),
-        Err(errors) => {
-            http.abort();
-            return Err(ServeError::Load(errors));
-        }
+    if let Err(errors) = started {
+        http.abort();
+        return Err(ServeError::Load(errors));
     }
-    ready(address);
+    let watched = tokio::select! {
+        () = app.watch(config) => true,
+        () = &mut stop => false,
+    };
+    if watched {
+        #[cfg(unix)]
+        let reloading = tokio::spawn(reload::at_hangups(app.clone(), hangups));
+        ready(address);
 
-    stop.await;
+        stop.await;
+        #[cfg(unix)]
+        reloading.abort();
+    }
     tracing::info!("stopping: calls in flight are finished first");
     app.stop();
     let _ = stopping.send(true);
     let grace = config.server.shutdown_grace;
-    match tokio::time::timeout(grace, http).await {
+    // Whoever reads the configuration again holds the watch until it is read: that is a request in flight too.
+    let ending = async { tokio::join!(http, app.watch_nothing()).0 };
+    match tokio::time::timeout(grace, ending).await {
         Ok(Ok(ended)) => ended.map_err(ServeError::Io)?,
         Ok(Err(error)) => tracing::error!(%error, "the server's task ended in a panic: please report this"),
         Err(_) => tracing::warn!("some requests did not end within the grace"),
@@ -138,6 +174,17 @@ pub async fn serve(
     upkeep.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Takes the data folder for this server. A command that works on it for a moment is waited for.
+async fn alone(data: &Path) -> Result<DataLock, LockError> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match DataLock::take(data) {
+            Err(LockError::Held(_)) if Instant::now() < until => tokio::time::sleep(LOCK_PAUSE).await,
+            taken => return taken,
+        }
+    }
 }
 
 async fn told_to_stop(mut stopped: watch::Receiver<bool>) {

@@ -29,6 +29,9 @@ pub(crate) const ARCHIVE_SECONDS: &str = "hookbox_archive_request_seconds";
 /// What plugins wrote to the archive, by plugin and what: archive, unarchive, set-last-synced.
 pub(crate) const ARCHIVE_PLUGIN_WRITES: &str = "hookbox_archive_plugin_writes_total";
 
+/// Components that were sent, by result.
+pub(crate) const UPLOADS: &str = "hookbox_uploads_total";
+
 /// The process's recorder, made at the first call.
 pub(crate) fn recorder() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -52,12 +55,31 @@ fn install() -> PrometheusHandle {
         "hookbox_call_seconds",
         "Wall-clock seconds of plugin calls, by hook and plugin."
     );
+    metrics::describe_counter!(
+        "hookbox_trial_calls_total",
+        "Calls that trials of releases chose, by plugin and result."
+    );
     metrics::describe_counter!("hookbox_limit_hits_total", "Limits that bound, by plugin and limit.");
     metrics::describe_counter!(
         "hookbox_quarantines_total",
         "Times that a plugin was put aside because it kept failing, by plugin."
     );
     metrics::describe_gauge!("hookbox_plugin_quarantined", "Whether a live plugin is put aside: 1 or 0.");
+    metrics::describe_gauge!("hookbox_generation", "The number of the generation that new calls get.");
+    metrics::describe_counter!("hookbox_swaps_total", "Generations that went live since the start.");
+    metrics::describe_histogram!(
+        "hookbox_swap_seconds",
+        "Wall-clock seconds from a change that is ready to the generation that has it: building, writing down, swapping."
+    );
+    metrics::describe_counter!(
+        "hookbox_admissions_total",
+        "Components that were sent or put into the folder, by outcome: live, checked, trial, needs-approval, rejected."
+    );
+    metrics::describe_counter!("hookbox_folder_looks_total", "Looks at the plugin folder.");
+    metrics::describe_gauge!(
+        "hookbox_folder_readable",
+        "Whether the plugin folder could be read at the last look: 1 or 0."
+    );
     metrics::describe_counter!(
         "hookbox_http_requests_total",
         "Requests that plugins wanted to send, by plugin and result."
@@ -87,6 +109,10 @@ fn install() -> PrometheusHandle {
     metrics::describe_counter!(
         ARCHIVE_PLUGIN_WRITES,
         "Writes of plugins to the course archive, by plugin and what: archive, unarchive, set-last-synced."
+    );
+    metrics::describe_counter!(
+        UPLOADS,
+        "Components that were sent to the server, by result: what came of the release, or the refusal's code."
     );
     metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202.");
     metrics::describe_gauge!(

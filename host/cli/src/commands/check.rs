@@ -1,11 +1,12 @@
 //! `hookbox check`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use hookbox_plugins::{contract, read, unused_grants};
+use hookbox_plugins::{CaseReport, Cases, contract, read, unused_grants};
 use hookbox_sandbox::{
     Granting, Grants, Isolation, Limits, PluginOptions, Report, Role, Sandbox, SandboxOptions, Settings,
     TryOutError,
@@ -21,7 +22,8 @@ use crate::output;
 #[command(after_help = "Examples:
   hookbox check my-plugin.wasm
   hookbox check my-plugin.wasm --setting path=about --json
-  hookbox check new.wasm --plugin my-plugin        with that plugin's settings, grants and limits")]
+  hookbox check new.wasm --plugin my-plugin        with that plugin's settings, grants and limits
+  hookbox check new.wasm --cases cases.json        with its recorded cases")]
 pub(crate) struct Check {
     /// The component
     #[arg(value_name = "FILE.wasm")]
@@ -33,6 +35,9 @@ pub(crate) struct Check {
     /// default limits, and whatever it imports
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
+    /// Run these recorded cases on it, a JSON file
+    #[arg(long, value_name = "FILE.json")]
+    cases: Option<PathBuf>,
 }
 
 /// What a component is held to.
@@ -42,12 +47,15 @@ struct Terms {
     /// `None`: whatever its imports need.
     grants: Option<Grants>,
     limits: Limits,
+    /// What its generic interfaces get; `None`: whatever the cases call.
+    hooks: Option<BTreeSet<String>>,
 }
 
 impl Check {
     pub(crate) async fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
         let bytes = read(&self.file).with_context(|| self.file.display().to_string())?;
         let terms = self.terms(config)?;
+        let cases = self.cases.as_deref().map(cases).transpose()?;
         let sandbox =
             Sandbox::new(SandboxOptions { compiler: super::compiler(config)?, ..SandboxOptions::default() })?;
         let (compiler, contract, grants) = (sandbox.clone(), contract(), terms.grants.clone());
@@ -56,6 +64,7 @@ impl Check {
             compiler.admit(&bytes, &contract, &granting)
         });
         let admitted = admitting.await?;
+        let mut ran = Vec::new();
         let (report, trial) = match &admitted {
             Ok(admitted) => {
                 let options = PluginOptions {
@@ -64,7 +73,13 @@ impl Check {
                     limits: terms.limits.clone(),
                     isolation: Isolation::Call,
                 };
-                let trial = sandbox.plugin(admitted, options).try_out().await;
+                // As at admission: it sees what is there and changes nothing.
+                let plugin = sandbox.rehearsal(admitted, options);
+                let trial = plugin.try_out().await;
+                if let (Ok(()), Some(cases)) = (&trial, &cases) {
+                    let hooks = terms.hooks.unwrap_or_else(|| cases.types());
+                    ran = cases.run_on(&plugin, &hooks).await;
+                }
                 (&**admitted.report(), trial.err())
             }
             Err(report) => (&**report, None),
@@ -74,6 +89,7 @@ impl Check {
             report,
             warnings: unused_grants(&terms.name, &grants, report),
             trial: trial.as_ref(),
+            cases: &ran,
             limits: &terms.limits,
         };
         if json {
@@ -88,7 +104,8 @@ impl Check {
         let given = super::settings(&self.setting)?;
         let Some(name) = &self.plugin else {
             let name = "checked".to_owned();
-            return Ok(Terms { name, settings: given, grants: None, limits: Limits::default() });
+            let limits = Limits::default();
+            return Ok(Terms { name, settings: given, grants: None, limits, hooks: None });
         };
         let table = config.plugins.plugins.get(name);
         let table =
@@ -97,8 +114,15 @@ impl Check {
         let mut settings = table.settings.clone();
         settings.extend(given);
         let (grants, limits) = (table.grants().map_err(mistake)?, table.limits.limits().map_err(mistake)?);
-        Ok(Terms { name: name.clone(), settings, grants: Some(grants), limits })
+        let hooks = Some(table.hooks.iter().cloned().collect());
+        Ok(Terms { name: name.clone(), settings, grants: Some(grants), limits, hooks })
     }
+}
+
+/// Reads a file of recorded cases.
+fn cases(file: &Path) -> anyhow::Result<Cases> {
+    let text = super::operator::read_cases(file)?;
+    Cases::parse(&text).map_err(|mistake| anyhow::anyhow!("--cases {}: {mistake}", file.display()))
 }
 
 /// What there is to say about a component.
@@ -108,12 +132,15 @@ struct Findings<'a> {
     warnings: Vec<String>,
     /// Why it failed when it was tried.
     trial: Option<&'a TryOutError>,
+    /// What came of its recorded cases.
+    cases: &'a [CaseReport],
     limits: &'a Limits,
 }
 
 impl Findings<'_> {
     fn fit(&self) -> bool {
-        self.report.problems.is_empty() && self.trial.is_none()
+        let passed = self.cases.iter().all(|case| case.passed);
+        self.report.problems.is_empty() && self.trial.is_none() && passed
     }
 
     fn as_json(&self) -> anyhow::Result<Value> {
@@ -121,6 +148,7 @@ impl Findings<'_> {
         value["fits"] = json!(self.fit());
         value["warnings"] = json!(self.warnings);
         value["limits"] = json!(self.limits);
+        value["cases"] = json!(self.cases);
         value["trial"] = match self.trial {
             None => Value::Null,
             Some(TryOutError::Call(failure)) => {
@@ -132,7 +160,7 @@ impl Findings<'_> {
     }
 
     fn told(&self, file: &str) -> String {
-        let Self { report, warnings, trial, limits } = self;
+        let Self { report, warnings, trial, cases, limits } = self;
         let mut text = format!("{file}\n");
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(text, "  {name:<12} {value}");
@@ -166,6 +194,10 @@ impl Findings<'_> {
         for (at, (key, value, unit)) in limits.listed().into_iter().enumerate() {
             line(if at == 0 { "limits" } else { "" }, &format!("{key:<16} {value} {unit}"));
         }
+        let cases = cases.iter().flat_map(super::report::case);
+        for (at, told) in cases.enumerate() {
+            line(if at == 0 { "cases" } else { "" }, &told);
+        }
         if self.fit() {
             text.push_str("\nfits: the host would run it");
             return text;
@@ -175,6 +207,10 @@ impl Findings<'_> {
             let code = serde_json::to_value(problem.code).ok();
             let code = code.as_ref().and_then(Value::as_str).unwrap_or_default();
             let _ = write!(text, "\n  [{code}] {problem}");
+        }
+        let failed = self.cases.iter().filter(|case| !case.passed).count();
+        if failed > 0 {
+            let _ = write!(text, "\n  [cases] {failed} of {} recorded cases failed", self.cases.len());
         }
         if let Some(trial) = trial {
             let _ = write!(text, "\n  [trial] {trial}");

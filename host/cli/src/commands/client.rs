@@ -25,6 +25,20 @@ pub(crate) struct Client {
     authorization: Option<String>,
 }
 
+/// A request to it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    /// Path and query.
+    pub(crate) path: &'a str,
+    /// The body's media type.
+    pub(crate) media: Option<&'a str>,
+    /// The revision that the change is meant for.
+    pub(crate) if_match: Option<u64>,
+    /// Of POST and PUT alone.
+    pub(crate) body: &'a [u8],
+}
+
 impl Client {
     /// The server at `url`, or where the configuration listens. Without `token` one is made with the host's own secret,
     /// when this command runs beside it.
@@ -44,21 +58,36 @@ impl Client {
     }
 
     /// The answer's status, and its body: JSON, or the text it is.
-    pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, Value)> {
-        let mut request = self.agent.get(self.url(path));
+    pub(crate) fn send(&self, request: &Request<'_>) -> anyhow::Result<(u16, Value)> {
+        let mut head = ureq::http::Request::builder().method(request.method).uri(self.url(request.path));
         if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
+            head = head.header("authorization", authorization);
         }
-        self.answer(path, request.call())
+        if let Some(media) = request.media {
+            head = head.header("content-type", media);
+        }
+        if let Some(revision) = request.if_match {
+            head = head.header("if-match", format!("\"{revision}\""));
+        }
+        let sent = match request.method {
+            "POST" | "PUT" => self.agent.run(head.body(request.body)?),
+            _ => self.agent.run(head.body(())?),
+        };
+        self.answer(request.path, sent)
     }
 
-    /// The same of a request with a body.
+    /// The same of a request with this body.
     pub(crate) fn post(&self, path: &str, media: &str, body: &str) -> anyhow::Result<(u16, Value)> {
-        let mut request = self.agent.post(self.url(path)).header("content-type", media);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
-        }
-        self.answer(path, request.send(body))
+        let request =
+            Request { method: "POST", path, media: Some(media), body: body.as_bytes(), ..Request::default() };
+        self.send(&request)
+    }
+
+    /// Who refused something with which status, before the reason.
+    pub(crate) fn answered(&self, path: &str, status: u16) -> anyhow::Result<String> {
+        let status = ureq::http::StatusCode::from_u16(status)?;
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        Ok(format!("{} answered {status}: ", self.url(path)))
     }
 
     /// What to say of an answer that is none of those hoped for.
@@ -74,8 +103,7 @@ impl Client {
             return Ok(Done::Failed);
         }
         let detail = answer["detail"].as_str().map_or_else(|| answer.to_string(), str::to_owned);
-        let status = ureq::http::StatusCode::from_u16(status)?;
-        bail!("{} answered {status}: {detail}", self.url(path))
+        bail!("{}{detail}", self.answered(path, status)?)
     }
 
     fn url(&self, path: &str) -> String {

@@ -58,7 +58,9 @@ impl Run {
             self.replace_plugins(&mut config)?;
         }
         let sandbox = super::sandbox_to_run(&config)?;
-        let generation = super::generation(&sandbox, &config).await?;
+        // Components that are tried run alone, whatever is installed.
+        let data = self.component.is_empty().then_some(config.server.data.as_path());
+        let generation = super::generation_of(&sandbox, &config, data).await?;
         let Some(pipeline) = generation.pipeline(&self.filter_type) else {
             let near = generation.nearest_filter(&self.filter_type);
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -90,6 +92,11 @@ impl Run {
                 output::json(
                     &json!({"outcome": "failed", "step": plugin, "failure": failure, "steps": steps}),
                 )?;
+                Ok(Done::Failed)
+            }
+            Err(FilterError::NotLive { plugin, reason }) if json => {
+                let failure = json!({"code": "not-live", "message": reason});
+                output::json(&json!({"outcome": "failed", "step": plugin, "failure": failure, "steps": []}))?;
                 Ok(Done::Failed)
             }
             Err(FilterError::Step { plugin, failure, .. }) => {

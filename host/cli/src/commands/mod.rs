@@ -1,17 +1,23 @@
 //! One module a command.
 
+pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod check_install;
 mod client;
 pub(crate) mod compile;
+pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod hooks;
+mod operator;
 pub(crate) mod plugin;
+mod report;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod wit;
+
+use std::path::Path;
 
 use anyhow::Context as _;
 use hookbox_plugins::{Generation, LoadError, Recipe};
@@ -32,14 +38,31 @@ fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
 
 /// The same for a command that runs plugins: what they are granted is the server's own database, where there is one.
 fn sandbox_to_run(config: &Config) -> anyhow::Result<Sandbox> {
-    let rows = |grant: &String| grant == "keyvalue" || grant.starts_with("archive:");
-    let granted = config.plugins.plugins.values().any(|plugin| plugin.grants.iter().any(rows));
-    if !granted || !config.database_path().is_file() {
+    let database = config.database_path();
+    if !database.is_file() || !(granted(config) || approved(&database)) {
         return sandbox(config);
     }
     let store =
         Store::open(&config.database_options()).context("plugins with these grants work on the database")?;
     sandbox_on(config, services(&store))
+}
+
+/// Whether the configuration grants a plugin what works on the database.
+fn granted(config: &Config) -> bool {
+    config.plugins.plugins.values().any(|plugin| plugin.grants.iter().any(|grant| needs_database(grant)))
+}
+
+/// Whether operators approved such a grant. A database that cannot be read is told by whoever needs it.
+fn approved(database: &Path) -> bool {
+    let kept = hookbox_store::plugins_of(database).unwrap_or_default();
+    kept.iter().any(|(plugin, _)| {
+        let approved: Vec<String> = serde_json::from_str(&plugin.approved).unwrap_or_default();
+        approved.iter().any(|grant| needs_database(grant))
+    })
+}
+
+fn needs_database(grant: &str) -> bool {
+    grant == "keyvalue" || grant.starts_with("archive:")
 }
 
 fn sandbox_on(config: &Config, services: Services) -> anyhow::Result<Sandbox> {
@@ -61,15 +84,24 @@ fn compiler(config: &Config) -> anyhow::Result<Compiler> {
     Ok(Compiler::Child(config.server.compile.limit(child)))
 }
 
-/// The generation that a server with this configuration would make.
+/// The generation that a server with this configuration would make, of what its data folder keeps.
 async fn generation(sandbox: &Sandbox, config: &Config) -> anyhow::Result<Generation> {
+    generation_of(sandbox, config, Some(&config.server.data)).await
+}
+
+/// The generation of the configuration, and of what a data folder keeps when it is given.
+async fn generation_of(
+    sandbox: &Sandbox,
+    config: &Config,
+    data: Option<&Path>,
+) -> anyhow::Result<Generation> {
     let recipe = Recipe {
         plugins: &config.plugins,
         filters: &config.filters,
         samples: SAMPLES,
         folder: &config.folder,
     };
-    hookbox_plugins::load(sandbox, recipe).await.map_err(|errors| all(&errors))
+    hookbox_plugins::load(sandbox, recipe, data).await.map_err(|errors| all(&errors))
 }
 
 /// Every reason in one error.

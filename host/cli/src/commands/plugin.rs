@@ -1,223 +1,143 @@
-//! `hookbox plugin list`, `hookbox plugin show` and `hookbox plugin lift`.
+//! `hookbox plugin …`: what is installed and live, and every change of it.
 
-use std::fmt::Write as _;
+mod install;
+mod release;
+mod show;
+mod trial;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use hookbox_server::Config;
 use serde_json::Value;
 
-use super::client::{Caller, Client};
+use super::report::text;
 use crate::Done;
-use crate::output;
-
-const PLUGINS: &str = "/admin/api/plugins";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
-    /// List the plugins of a running server, and whether they are put aside
-    List(List),
-    /// Show one plugin of a running server: its state, grants, limits and hooks
-    Show(Show),
+    /// List the plugins: how each stands, its live release, and what needs attention
+    List(show::List),
+    /// Show one plugin: its state, releases, grants, limits and hooks
+    Show(show::Show),
+    /// List the releases of a plugin, or show the report of one
+    Releases(show::Releases),
+    /// Install a component as a plugin's release and let it live, without a restart
+    Install(install::Install),
+    /// Make a kept release the live one
+    Activate(release::Activate),
+    /// Go back to a release that was live before
+    Rollback(release::Rollback),
+    /// Let a plugin take no more calls; its releases stay
+    Disable(release::Disable),
+    /// Let a disabled plugin take calls again
+    Enable(release::Enable),
+    /// Remove a plugin and its releases
+    Remove(release::Remove),
+    /// Grant a plugin what its new release wants, and let that release live
+    Approve(release::Approve),
+    /// Show the trial of a plugin: what it compared and found
+    Trial(trial::Show),
+    /// Run a release beside the live one on a share of the calls, without using its answers
+    Shadow(trial::Shadow),
+    /// Let a release answer a share of the calls
+    Canary(trial::Canary),
+    /// End a trial: the tried release goes live
+    Promote(trial::Promote),
+    /// End a trial: the live release stays
+    EndTrial(trial::EndTrial),
     /// Let a plugin that is put aside take calls again
-    Lift(Lift),
-}
-
-/// Where the server is, and who asks.
-#[derive(Debug, Args)]
-struct Server {
-    /// The server [default: where the configuration listens]
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
-    /// A token of staff or a superuser [default: made with the secret of the data folder, where it is at hand]
-    #[arg(long, env = "HOOKBOX_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-}
-
-/// List the plugins of a running server, and whether they are put aside.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  hookbox plugin list
-  hookbox plugin list --url https://hooks.example.com --json")]
-pub(crate) struct List {
-    #[command(flatten)]
-    server: Server,
-}
-
-/// Show one plugin of a running server.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  hookbox plugin show course-about-url")]
-pub(crate) struct Show {
-    /// The plugin's name
-    #[arg(value_name = "NAME")]
-    name: String,
-    #[command(flatten)]
-    server: Server,
-}
-
-/// Let a plugin that is put aside take calls again.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "A plugin that fails several times in a row is put aside: its calls fail at once, until a trial
-succeeds. Lifting does not wait for that. Of a plugin that is live it only begins the count of failures anew.
-
-Example:
-  hookbox plugin lift course-about-url"
-)]
-pub(crate) struct Lift {
-    /// The plugin's name
-    #[arg(value_name = "NAME")]
-    name: String,
-    #[command(flatten)]
-    server: Server,
+    Lift(release::Lift),
 }
 
 impl Plugin {
-    pub(crate) fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
+    pub(crate) async fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
         match self {
-            Self::List(List { server }) => {
-                let client = server.client(config)?;
-                let answer = client.get(PLUGINS)?;
-                tell(&client, PLUGINS, answer, json, |answer| table(&answer["plugins"]))
-            }
-            Self::Show(Show { name, server }) => {
-                let client = server.client(config)?;
-                let path = format!("{PLUGINS}/{}", in_path(&name));
-                let answer = client.get(&path)?;
-                tell(&client, &path, answer, json, page)
-            }
-            Self::Lift(Lift { name, server }) => {
-                let client = server.client(config)?;
-                let path = format!("{PLUGINS}/{}/lift", in_path(&name));
-                let answer = client.post(&path, "application/json", "")?;
-                tell(&client, &path, answer, json, |answer| {
-                    let lifted = answer["lifted"] == true;
-                    let what = if lifted { "takes calls again" } else { "was not put aside" };
-                    format!("{} {what}", text(&answer["plugin"]["name"]))
-                })
-            }
+            Self::List(list) => list.execute(config, json).await,
+            Self::Show(show) => show.execute(config, json).await,
+            Self::Releases(releases) => releases.execute(config, json).await,
+            Self::Install(install) => install.execute(config, json).await,
+            Self::Activate(activate) => activate.execute(config, json).await,
+            Self::Rollback(rollback) => rollback.execute(config, json).await,
+            Self::Disable(disable) => disable.execute(config, json).await,
+            Self::Enable(enable) => enable.execute(config, json).await,
+            Self::Remove(remove) => remove.execute(config, json).await,
+            Self::Approve(approve) => approve.execute(config, json).await,
+            Self::Trial(show) => show.execute(config, json).await,
+            Self::Shadow(shadow) => shadow.execute(config, json).await,
+            Self::Canary(canary) => canary.execute(config, json).await,
+            Self::Promote(promote) => promote.execute(config, json).await,
+            Self::EndTrial(end) => end.execute(config, json).await,
+            Self::Lift(lift) => lift.execute(config, json).await,
         }
     }
 }
 
-impl Server {
-    fn client(self, config: &Config) -> anyhow::Result<Client> {
-        Client::new(self.url, self.token, config, Caller::Operator)
-    }
-}
-
-/// A name as a part of a path. Only letters, digits and dashes are in names that exist; the rest is for the server to
-/// refuse, and must not lead elsewhere.
-fn in_path(name: &str) -> String {
-    let mut part = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            part.push(char::from(byte));
-        } else {
-            let _ = write!(part, "%{byte:02X}");
-        }
-    }
-    part
-}
-
-fn tell(
-    client: &Client,
-    path: &str,
-    (status, answer): (u16, Value),
-    json: bool,
-    told: impl FnOnce(&Value) -> String,
-) -> anyhow::Result<Done> {
-    if status != 200 {
-        return client.refused(path, status, &answer, json);
-    }
-    if json {
-        output::json(&answer)?;
-    } else {
-        output::text(&told(&answer))?;
-    }
-    Ok(Done::Well)
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// A text as it is, anything else as JSON.
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn version(plugin: &Value) -> String {
-    plugin["version"].as_str().unwrap_or("-").to_owned()
-}
-
-/// `live`, or since when, until when and why not.
-fn state(plugin: &Value) -> String {
-    let quarantine = &plugin["quarantine"];
-    if quarantine.is_null() {
-        return text(&plugin["state"]);
-    }
-    format!(
-        "{} since {}, next trial at {}, {} failures in a row, the last: {}",
-        text(&plugin["state"]),
-        text(&quarantine["since"]),
-        text(&quarantine["until"]),
-        quarantine["failures"],
-        text(&quarantine["last_failure"]["code"]),
-    )
-}
-
-fn table(plugins: &Value) -> String {
-    let width =
-        |of: fn(&Value) -> String| list(plugins).map(|plugin| of(plugin).chars().count()).max().unwrap_or(0);
-    let (names, versions) = (width(|plugin| text(&plugin["name"])), width(version));
-    let lines = list(plugins).map(|plugin| {
-        format!("{:names$}  {:versions$}  {}", text(&plugin["name"]), version(plugin), state(plugin))
-    });
-    let lines: Vec<String> = lines.collect();
-    if lines.is_empty() { "no plugin is live".to_owned() } else { lines.join("\n") }
-}
-
-fn page(plugin: &Value) -> String {
-    let mut page = format!("{} {}\n", text(&plugin["name"]), version(plugin));
-    let mut line = |name: &str, value: &str| {
-        let _ = writeln!(page, "  {name:<14} {value}");
-    };
-    if let Some(description) = plugin["description"].as_str() {
-        line("description", description);
-    }
-    line("state", &state(plugin));
-    if let Some(message) = plugin["quarantine"]["last_failure"]["message"].as_str() {
-        line("", message);
-    }
-    let rule = &plugin["quarantine_rule"];
-    match rule["failures"].as_u64() {
-        Some(failures) => line(
-            "quarantine",
-            &format!(
-                "after {failures} failures in a row, for {} ms and up to {} ms",
-                rule["pause_ms"], rule["longest_pause_ms"]
-            ),
+/// What came of a change, in a sentence or two.
+pub(super) fn told_change(changed: &Value) -> String {
+    let plugin = &changed["plugin"];
+    let name = text(&plugin["name"]);
+    let number = &changed["release"];
+    let release = release_named(plugin, number);
+    let generation = &changed["generation"];
+    match changed["outcome"].as_str().unwrap_or_default() {
+        "live" => format!("{name}: {release} is live, generation {generation}"),
+        "checked" => format!(
+            "{name}: {release} passed admission and waits; `hookbox plugin activate {name} {number}` lets it live"
         ),
-        None => line("quarantine", "never"),
+        "needs-approval" => {
+            let reason = plugin["attention"]["reason"].as_str().unwrap_or("it wants more than it is granted");
+            format!(
+                "{name}: {release} waits for approval: {reason}\n`hookbox plugin approve {name}` lets it live"
+            )
+        }
+        "trial" => format!("{name}: {release} is tried: {}", show::told_trial(&plugin["trial"])),
+        "trial-ended" => format!("{name}: the trial of {release} has ended, the live release stays"),
+        "unchanged" if number.is_null() => format!("{name}: nothing changed"),
+        "unchanged" => format!("{name}: nothing changed, {release} is {}", state_of(plugin, number)),
+        "disabled" => format!("{name}: is disabled and takes no calls, generation {generation}"),
+        "removed" => format!("{name}: is removed, generation {generation}"),
+        other => format!("{name}: {other}"),
     }
-    line("digest", &text(&plugin["digest"]));
-    line("origin", &text(&plugin["origin"]));
-    line("on failure", &text(&plugin["on_failure"]));
-    let isolation = match plugin["isolation"]["max_calls"].as_u64() {
-        Some(calls) => format!("reuse, up to {calls} calls an instance"),
-        None => text(&plugin["isolation"]["kind"]),
-    };
-    line("isolation", &isolation);
-    let grants: Vec<String> = list(&plugin["grants"]).map(text).collect();
-    line("grants", &if grants.is_empty() { "none".to_owned() } else { grants.join(", ") });
-    for (at, limit) in list(&plugin["limits"]).enumerate() {
-        let (setting, unit) = (text(&limit["setting"]), text(&limit["unit"]));
-        line(if at == 0 { "limits" } else { "" }, &format!("{setting} = {} {unit}", limit["value"]));
+}
+
+/// `release 3 (1.2.0)`.
+fn release_named(plugin: &Value, number: &Value) -> String {
+    let version = release_of(plugin, number).and_then(|release| release["version"].as_str());
+    version.map_or_else(|| format!("release {number}"), |version| format!("release {number} ({version})"))
+}
+
+fn state_of(plugin: &Value, number: &Value) -> String {
+    release_of(plugin, number).map_or_else(|| "there already".to_owned(), |release| text(&release["state"]))
+}
+
+fn release_of<'a>(plugin: &'a Value, number: &Value) -> Option<&'a Value> {
+    super::report::list(&plugin["releases"]).find(|release| &release["release"] == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_with_what_to_do_next() {
+        let plugin = json!({
+            "name": "about",
+            "attention": {"release": 2, "state": "needs-approval", "reason": "it wants keyvalue"},
+            "releases": [
+                {"release": 2, "state": "needs-approval", "version": "1.1.0"},
+                {"release": 1, "state": "live", "version": null},
+            ],
+        });
+        let told = |outcome: &str, release: Value| {
+            told_change(&json!({"outcome": outcome, "release": release, "generation": 7, "plugin": plugin}))
+        };
+        assert_eq!(told("live", json!(1)), "about: release 1 is live, generation 7");
+        let waits = told("checked", json!(2));
+        assert!(waits.contains("release 2 (1.1.0)") && waits.contains("hookbox plugin activate about 2"));
+        let wants = told("needs-approval", json!(2));
+        assert!(wants.contains("it wants keyvalue") && wants.contains("hookbox plugin approve about"));
+        assert_eq!(told("unchanged", json!(1)), "about: nothing changed, release 1 is live");
+        assert_eq!(told("removed", Value::Null), "about: is removed, generation 7");
     }
-    for (at, hook) in list(&plugin["hooks"]).enumerate() {
-        let (kind, hook_type) = (text(&hook["kind"]), text(&hook["type"]));
-        line(if at == 0 { "hooks" } else { "" }, &format!("{kind} {hook_type}: {}", text(&hook["reason"])));
-    }
-    page.trim_end().to_owned()
 }

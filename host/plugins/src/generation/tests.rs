@@ -31,16 +31,17 @@ async fn another_release_of_a_plugin_that_is_put_aside_begins_anew() {
     let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
     let quarantine = QuarantineTable { failures: Some(2), ..QuarantineTable::default() };
     let table = PluginTable { quarantine, ..PluginTable::default() };
-    let plugins = PluginsTable { samples: None, plugins: BTreeMap::from([("test-panic".to_owned(), table)]) };
+    let plugins = BTreeMap::from([("test-panic".to_owned(), table)]);
+    let plugins = PluginsTable { plugins, ..PluginsTable::default() };
     let samples = [Sample { name: "test-panic", component: component() }];
     let filters = FiltersTable::new();
     let recipe = Recipe { plugins: &plugins, filters: &filters, samples: &samples, folder: Path::new(".") };
-    let first = load(&sandbox, recipe.clone()).await.unwrap();
+    let first = load(&sandbox, recipe.clone(), None).await.unwrap();
     assert_eq!(failure(&first, "/panic").await, Some("trap"));
     assert_eq!(failure(&first, "/panic").await, Some("trap"));
     assert_eq!(failure(&first, "/fine").await, Some("quarantined"));
 
-    let second = load(&sandbox, recipe).await.unwrap();
+    let second = load(&sandbox, recipe, None).await.unwrap();
     assert_eq!(failure(&second, "/fine").await, None);
     assert!(second.plugin("test-panic").unwrap().quarantine().is_none());
     assert_eq!(failure(&first, "/fine").await, Some("quarantined"), "calls in flight keep theirs");

@@ -9,11 +9,15 @@ use utoipa::openapi::{Components, ComponentsBuilder, OpenApi, OpenApiBuilder, Re
 
 use super::archive_answers::Shared;
 use super::schemas::{
+    ActivateRequest, ApproveRequest, Changed, ReleaseInFull, Reloaded, RollbackRequest, TrialRequest,
+    UploadForm,
+};
+use super::schemas::{
     ArchiveRoot, ArchiveStatusPatch, ArchiveStatusWrite, CloudEvent, CourseFilterError, Detail, FieldErrors,
     ProblemDetails, ResourceDescription,
 };
 use super::{admin, archive, events, hooks, host, security};
-use crate::admin::{Lifted, PluginList};
+use crate::admin::{AuditPage, Lifted, PluginList};
 use crate::archive::ListBody;
 use crate::config::Config;
 use crate::events::EventsAccepted;
@@ -93,7 +97,7 @@ fn components(config: &Config) -> Components {
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// The types that bodies and answers name; what they are made of comes with them.
-const SCHEMAS: [fn() -> Schemas; 15] = [
+const SCHEMAS: [fn() -> Schemas; 24] = [
     with_parts::<ArchiveRoot>,
     with_parts::<ListBody<'static>>,
     with_parts::<ArchiveStatusWrite>,
@@ -109,6 +113,15 @@ const SCHEMAS: [fn() -> Schemas; 15] = [
     with_parts::<EventsAccepted>,
     with_parts::<PluginList>,
     with_parts::<Lifted>,
+    with_parts::<ReleaseInFull>,
+    with_parts::<Changed>,
+    with_parts::<UploadForm>,
+    with_parts::<ActivateRequest>,
+    with_parts::<RollbackRequest>,
+    with_parts::<ApproveRequest>,
+    with_parts::<TrialRequest>,
+    with_parts::<Reloaded>,
+    with_parts::<AuditPage>,
 ];
 
 /// A type's schema and those that it refers to.

@@ -14,8 +14,8 @@ use utoipa::PartialSchema;
 use utoipa::openapi::path::{HttpMethod, ParameterBuilder, ParameterIn, PathItem};
 
 use super::parts::{
-    Answer, Responses, Shown, any_object, body, content, item, json, operation, parameter, problems,
-    schema_of,
+    Answer, Responses, Shown, any_object, body, content, header_of, item, json, operation, parameter,
+    problems, schema_of,
 };
 use super::schemas::HookView;
 use super::security::Login;
@@ -200,14 +200,19 @@ fn run(config: &Config) -> PathItem {
     ))
     .securities(Some(Login::Writes.requirements()))
     .responses_of([
-        json(
-            StatusCode::OK,
-            "The pipeline's answer.",
-            schema_of::<FilterAnswer>(),
-            vec![
-                Shown::new("completed", "Every step ran", completed()),
-                Shown::new("raised", "A step raised an exception", raised()),
-            ],
+        header_of(
+            json(
+                StatusCode::OK,
+                "The pipeline's answer.",
+                schema_of::<FilterAnswer>(),
+                vec![
+                    Shown::new("completed", "Every step ran", completed()),
+                    Shown::new("raised", "A step raised an exception", raised()),
+                ],
+            ),
+            "Hookbox-Generation",
+            "The number of the generation that answered. Errors of the filter have it too.",
+            json!(7),
         ),
         problems(
             StatusCode::BAD_REQUEST,
@@ -236,10 +241,14 @@ fn run(config: &Config) -> PathItem {
         ),
         problems(
             StatusCode::BAD_GATEWAY,
-            "A step failed where the filter does not allow that.",
+            "A step failed, or does not run, where the filter does not allow that.",
             vec![
                 failed(StepFailure::Error("no domain is configured".into())),
                 failed(StepFailure::Quarantined(quarantine().into())),
+                refused(FilterError::NotLive {
+                    plugin: "course-about-url".into(),
+                    reason: "its release could not be brought back: its file is damaged".into(),
+                }),
             ],
         ),
     ])
@@ -340,6 +349,7 @@ pub(super) fn hook() -> hookbox_plugins::HookView {
             plugin: "course-about-url".into(),
             version: Some("1.0.0".into()),
             digest: DIGEST.into(),
+            release: 2,
             on_failure: "default",
             reason: "it exports openedx:filters/learning-course-about-page-url-requested-v1@1.0.0".into(),
             state: live(),
@@ -356,6 +366,7 @@ pub(super) fn hooks() -> HookList {
             filters: catalogue.filters_version.clone(),
             events: catalogue.events_version.clone(),
         },
+        generation: 7,
         plugins: vec![PluginView {
             name: "course-about-url".into(),
             version: Some("1.0.0".into()),

@@ -166,6 +166,16 @@ pub(super) fn problems(status: StatusCode, description: &str, problems: Vec<Prob
     (status.as_str().to_owned(), response.build().into())
 }
 
+/// The same answer with one header more.
+pub(super) fn header_of((status, answer): Answer, name: &str, description: &str, example: Value) -> Answer {
+    let RefOr::T(mut answer) = answer else { return (status, answer) };
+    let kind = if example.is_number() { Type::Integer } else { Type::String };
+    let schema = ObjectBuilder::new().schema_type(kind);
+    let header = HeaderBuilder::new().schema(Some(schema)).description(Some(description));
+    answer.headers.insert(name.to_owned(), header.example(Some(example)).build().into());
+    (status, answer.into())
+}
+
 /// The headers of a refusal that clients act on.
 pub(super) fn told(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, Header)> {
     let of = |name: header::HeaderName, shown, kind, description| {

@@ -5,13 +5,18 @@
 #![expect(dead_code, reason = "only the derive macro reads these types")]
 
 mod admin;
+mod releases;
 
 use std::collections::HashMap;
 
 use hookbox_archive::draft::MAX_COURSE_ID;
 use utoipa::ToSchema;
 
-pub(crate) use admin::PluginDetail;
+pub(crate) use admin::PluginOverview;
+pub(super) use releases::{
+    ActivateRequest, ApproveRequest, Changed, ReleaseInFull, Reloaded, RollbackRequest, TrialRequest,
+    UploadForm,
+};
 
 /// Whether one user has archived one course.
 #[derive(ToSchema)]
@@ -148,6 +153,21 @@ pub(super) struct ProblemDetails {
     /// What that step and those before it did.
     #[schema(value_type = Vec<StepReport>, required = false)]
     steps: Option<Vec<StepReport>>,
+    /// The plugin that was to be changed.
+    #[schema(value_type = String, required = false)]
+    plugin: Option<String>,
+    /// The release that is rejected.
+    #[schema(value_type = u32, required = false)]
+    release: Option<u32>,
+    /// What its admission found.
+    #[schema(value_type = Object, required = false)]
+    report: Option<()>,
+    /// The revision that the plugin has by now.
+    #[schema(value_type = u64, required = false)]
+    revision: Option<u64>,
+    /// Everything that is wrong with the configuration, or that a pipeline does not allow.
+    #[schema(value_type = Vec<String>, required = false)]
+    mistakes: Option<Vec<String>>,
 }
 
 /// How a pipeline ended. `completed`: every step ran, or was skipped. `halted`: a step let no later one run.
@@ -279,6 +299,8 @@ pub(crate) struct TakerView {
     version: Option<String>,
     /// The component's digest.
     digest: String,
+    /// The number of its release; 0 where none was recorded.
+    release: u32,
     /// What a failed step of it does: `default`, `raise` or `skip`.
     on_failure: String,
     /// Why it takes the hook.

@@ -38,6 +38,10 @@ fn command(operation: &Operation<'_>, body: Option<(&str, &Value)>) -> String {
     match media {
         "application/x-www-form-urlencoded" => lines.extend(fields("--data-urlencode", example)),
         "multipart/form-data" => lines.extend(fields("-F", example)),
+        binary @ ("application/wasm" | "application/octet-stream") => {
+            lines.push(format!("-H {}", quoted(&format!("Content-Type: {binary}"))));
+            lines.push(format!("--data-binary {}", quoted(example.as_str().unwrap_or_default())));
+        }
         json => {
             lines.push(format!("-H {}", quoted(&format!("Content-Type: {json}"))));
             for parameter in operation.parameters().filter(|_| json == BINARY) {

@@ -1,44 +1,77 @@
-//! The shapes of `/admin/api/`.
+//! The shapes of plugins.
 
 use utoipa::ToSchema;
 
-use super::{HookKind, PluginStateName, Quarantine};
+use super::releases::{Attention, Release, Trial};
+use super::{HookKind, Quarantine};
 
-/// A live plugin in full.
+/// A plugin and its releases. What stands below `releases` is there while it is live.
 #[derive(ToSchema)]
-pub(crate) struct PluginDetail {
+pub(crate) struct PluginOverview {
     /// Its name.
     name: String,
-    /// The version that its component names.
-    #[schema(required = true)]
-    version: Option<String>,
-    /// What its component says of itself.
-    #[schema(required = true)]
-    description: Option<String>,
-    /// The component's digest.
-    digest: String,
-    /// Where its component came from.
-    origin: String,
-    /// Whether its calls run.
-    state: PluginStateName,
-    /// Since when it is put aside, until when, and why; `null` while it is live.
+    /// `live`; `quarantined`: its calls fail at once, or its release could not be brought back; `disabled`; `removed`;
+    /// `waiting`: no release of it has been live yet.
+    state: PluginStanding,
+    /// Since when its calls fail at once, until when, and why; `null` while they run.
     #[schema(required = true)]
     quarantine: Option<Quarantine>,
-    /// When it is put aside; `null` for never.
+    /// Grows with every change. Also the plugin's ETag.
+    revision: u64,
+    /// The release that takes calls, or would if the plugin were enabled.
     #[schema(required = true)]
+    release: Option<u32>,
+    /// The newest release, where somebody should look at it.
+    #[schema(required = true)]
+    attention: Option<Attention>,
+    /// The trial that runs.
+    #[schema(required = true)]
+    trial: Option<Trial>,
+    /// Grants that operators approved beyond the configuration's.
+    approved: Vec<String>,
+    /// Its releases, the newest first.
+    releases: Vec<Release>,
+    /// The version that its component names.
+    version: Option<String>,
+    /// What its component says of itself.
+    description: Option<String>,
+    /// The component's digest.
+    #[schema(value_type = String, required = false)]
+    digest: Option<String>,
+    /// Where its component came from.
+    #[schema(value_type = String, required = false)]
+    origin: Option<String>,
+    /// When it is put aside; `null` for never.
     quarantine_rule: Option<QuarantineRule>,
     /// What a failed step of it does: `default`, `raise` or `skip`.
-    on_failure: String,
+    #[schema(value_type = String, required = false)]
+    on_failure: Option<String>,
     /// How long its instances live.
-    isolation: PluginIsolation,
+    #[schema(value_type = PluginIsolation, required = false)]
+    isolation: Option<PluginIsolation>,
     /// What it is granted, as the configuration spells it.
-    grants: Vec<String>,
+    #[schema(value_type = Vec<String>, required = false)]
+    grants: Option<Vec<String>>,
     /// What its calls may use.
-    limits: Vec<PluginLimit>,
+    #[schema(value_type = Vec<PluginLimit>, required = false)]
+    limits: Option<Vec<PluginLimit>>,
     /// The interfaces that it exports for the host.
-    exports: Vec<String>,
+    #[schema(value_type = Vec<String>, required = false)]
+    exports: Option<Vec<String>>,
     /// The hooks that it takes.
-    hooks: Vec<HookTaken>,
+    #[schema(value_type = Vec<HookTaken>, required = false)]
+    hooks: Option<Vec<HookTaken>>,
+}
+
+/// How a plugin stands.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub(crate) enum PluginStanding {
+    Live,
+    Quarantined,
+    Disabled,
+    Removed,
+    Waiting,
 }
 
 /// When a plugin is put aside.

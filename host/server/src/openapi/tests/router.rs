@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use hookbox_plugins::{Registry, RegistryOptions};
 use hookbox_sandbox::{Sandbox, SandboxOptions};
 use hookbox_store::Store;
 use serde_json::Value;
@@ -28,13 +29,21 @@ struct Host {
 }
 
 impl Host {
-    fn new() -> Self {
+    async fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.server.data = data.path().to_owned();
         let store = Store::open(&config.database_options()).unwrap();
-        let app: Arc<App> =
-            App::new(Sandbox::new(SandboxOptions::default()).unwrap(), store, &config).unwrap();
+        let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
+        let options = RegistryOptions {
+            sandbox: sandbox.clone(),
+            store: store.clone(),
+            data: data.path().to_owned(),
+            samples: &[],
+        };
+        let registry = Registry::open(options).await.unwrap();
+        let reread = Arc::new(|| Ok(Config::default()));
+        let app: Arc<App> = App::new(sandbox, store, registry, &config, reread).unwrap();
         let token = app.auth.sign(&TokenRequest {
             username: "lms".into(),
             user_id: None,
@@ -74,7 +83,7 @@ fn concrete(path: &str) -> String {
 
 #[tokio::test]
 async fn every_route_is_documented_and_every_documented_path_is_a_route() {
-    let host = Host::new();
+    let host = Host::new().await;
     let document = document();
     let paths = host.paths();
     assert!(paths.contains("/healthz") && paths.contains("/hooks/{hook_type}"), "{paths:?}");
@@ -93,7 +102,7 @@ async fn every_route_is_documented_and_every_documented_path_is_a_route() {
 
 #[tokio::test]
 async fn routes_take_the_documented_methods_and_no_others() {
-    let host = Host::new();
+    let host = Host::new().await;
     let document = document();
     for (path, item) in object(&document["paths"]).filter(|(path, _)| !path.starts_with("/sample-plugin")) {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
@@ -157,7 +166,7 @@ fn examples<'a>(document: &'a Value, path: &str, method: &str, status: StatusCod
 
 #[tokio::test]
 async fn what_really_goes_wrong_is_among_the_documented_problems() {
-    let host = Host::new();
+    let host = Host::new().await;
     let document = document();
     let deep = format!("{{\"a\":{}{}}}", "[".repeat(70), "]".repeat(70));
     let large = format!("\"{}\"", "a".repeat(2 << 20));
@@ -193,7 +202,7 @@ async fn what_really_goes_wrong_is_among_the_documented_problems() {
 
 #[tokio::test]
 async fn what_the_archive_refuses_is_documented_word_for_word() {
-    let host = Host::new();
+    let host = Host::new().await;
     let document = document();
     let list = "/sample-plugin/api/v1/course-archive-status/";
     let row = "/sample-plugin/api/v1/course-archive-status/{id}/";
@@ -238,7 +247,7 @@ async fn what_the_archive_refuses_is_documented_word_for_word() {
 
 #[tokio::test]
 async fn everybody_may_read_the_document_and_the_page() {
-    let host = Host::new();
+    let host = Host::new().await;
     let (status, headers, body) = host.ask(Request::get(OPENAPI).body(Body::empty()).unwrap()).await;
     assert_eq!(
         (status, &headers[header::CONTENT_TYPE]),

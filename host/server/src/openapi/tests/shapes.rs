@@ -198,6 +198,11 @@ fn the_schemas_name_what_the_real_types_write() {
     list.plugins[0].version = None;
     list.plugins[0].description = None;
     let accepted = Accepted { id: "1".into(), ce_id: Some("x".into()), event_type: "t".into(), receivers: 0 };
+    let mut waiting = admin::plugin();
+    let mut nothing = admin::changed("unchanged");
+    nothing.release = None;
+    let rule = waiting.live.take().unwrap().quarantine_rule;
+    waiting.trial = None;
     let values = [
         ("ArchiveStatus", json!(archive::row(true))),
         ("ArchiveStatus", json!(archive::row(false))),
@@ -209,9 +214,16 @@ fn the_schemas_name_what_the_real_types_write() {
         ("StepFailure", json!(failure(trap))),
         ("StepFailure", json!(StepFailure::Quarantined(hooks::quarantine().into()))),
         ("Quarantine", json!(hooks::quarantine())),
-        ("QuarantineRule", json!(admin::plugin().quarantine_rule)),
+        ("QuarantineRule", json!(rule)),
         ("PluginList", json!(admin::plugins())),
-        ("PluginDetail", json!(admin::plugin())),
+        ("PluginOverview", json!(admin::plugin())),
+        ("PluginOverview", json!(waiting)),
+        ("ReleaseInFull", json!(admin::in_full())),
+        ("Changed", json!(admin::changed("live"))),
+        ("Changed", json!(nothing)),
+        ("Reloaded", json!(admin::reloaded(Some(1)))),
+        ("Reloaded", json!(admin::reloaded(None))),
+        ("AuditPage", json!(admin::page())),
         ("Lifted", json!(admin::lifted())),
         ("HookView", json!(hook)),
         ("HookView", json!(event)),
@@ -236,13 +248,27 @@ fn a_schema_names_nothing_that_its_type_does_not_write() {
     let plugin = &hooks["plugins"][0];
     let detail = json!(admin::plugin());
     let quarantine = json!(hooks::quarantine());
+    let reloaded = json!(admin::reloaded(Some(1)));
     for (name, value) in [
         ("ArchiveStatus", &row),
         ("PluginView", plugin),
         ("PluginLimits", &plugin["limits"]),
         ("Quarantine", &quarantine),
         ("LastFailure", &quarantine["last_failure"]),
-        ("PluginDetail", &detail),
+        ("PluginOverview", &detail),
+        ("Attention", &detail["attention"]),
+        ("Trial", &detail["trial"]),
+        ("TrialRule", &detail["trial"]["rule"]),
+        ("TrialCounts", &detail["trial"]["counts"]),
+        ("TrialExample", &detail["trial"]["examples"][0]),
+        ("Difference", &detail["trial"]["examples"][0]["differences"][0]),
+        ("Release", &detail["releases"][0]),
+        ("ReleaseInFull", &json!(admin::in_full())),
+        ("Changed", &json!(admin::changed("live"))),
+        ("Reloaded", &reloaded),
+        ("PluginChange", &reloaded["plugins"][0]),
+        ("HookChange", &reloaded["hooks"][0]),
+        ("AuditEntry", &json!(admin::page().entries[0])),
         ("QuarantineRule", &detail["quarantine_rule"]),
         ("PluginIsolation", &detail["isolation"]),
         ("PluginLimit", &detail["limits"][0]),
