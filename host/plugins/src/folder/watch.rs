@@ -221,7 +221,7 @@ impl<I: Installs> Watching<I> {
     fn release(&self, name: &str, contents: Contents) -> NewRelease {
         NewRelease {
             plugin: name.to_owned(),
-            bytes: contents.component,
+            bytes: contents.component.into(),
             cases: contents.cases,
             sha256: None,
             source: Source::Folder,
@@ -252,6 +252,7 @@ fn may_pass(error: &ChangeError) -> bool {
         | ChangeError::File(_)
         | ChangeError::Kept { .. }
         | ChangeError::Store(_)
+        | ChangeError::Busy
         | ChangeError::Internal(_)
         | ChangeError::Precondition { .. } => true,
         ChangeError::Name(_)

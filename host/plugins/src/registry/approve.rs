@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hookbox_sandbox::Grant;
 use serde_json::{Value, json};
 
-use super::changes::{ATTEMPTS, busy};
+use super::changes::ATTEMPTS;
 use super::desk::{Desk, Draft, entry, reason};
 use super::plan::after_all;
 use super::requests::{Approval, By, Changed, ReleaseRef};
@@ -83,7 +83,7 @@ impl Inner {
             tracing::info!(plugin = name, release = number, ?grants, by = by.actor, "a release is approved");
             return self.changed(&desk, name, outcome, Some(number));
         }
-        Err(busy())
+        Err(ChangeError::Busy)
     }
 
     /// A release that would not do even with what was approved.

@@ -48,7 +48,7 @@ impl Inner {
                 return self.go_live_with(&mut desk, ready, action, &by, json!({})).await;
             }
         }
-        Err(busy())
+        Err(ChangeError::Busy)
     }
 
     pub(super) async fn roll_back(
@@ -276,8 +276,4 @@ impl Desk {
         self.records.get(&ready.record.name) == Some(&ready.record)
             && self.terms(&ready.record.name) == *terms
     }
-}
-
-pub(super) fn busy() -> ChangeError {
-    ChangeError::Internal("the plugin kept changing meanwhile; try again".to_owned())
 }

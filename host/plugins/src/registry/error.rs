@@ -87,6 +87,9 @@ pub enum ChangeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Others changed the plugin again and again meanwhile.
+    #[error("others kept changing the plugin or its configuration meanwhile; try again")]
+    Busy,
     /// The host is starting, or made a mistake.
     #[error("{0}")]
     Internal(String),
@@ -108,6 +111,7 @@ impl ChangeError {
             Self::File(_) => "component-file",
             Self::Kept { .. } => "component-lost",
             Self::Store(error) => error.code(),
+            Self::Busy => "plugin-busy",
             Self::Internal(_) => "internal",
         }
     }

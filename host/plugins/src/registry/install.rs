@@ -62,7 +62,7 @@ impl Inner {
             }
             None => None,
         };
-        let content = Arc::new(release.bytes.clone());
+        let content = Arc::clone(&release.bytes);
         // To the end: a change of another plugin may clean up before this release is written down.
         let _travels = self.on_the_way.begin(&digest);
         for _ in 0..ATTEMPTS {
@@ -87,7 +87,7 @@ impl Inner {
             }
             return self.arrive(&mut desk, &release, &digest, prepared, &by).await;
         }
-        Err(ChangeError::Internal("the configuration kept changing; try again".to_owned()))
+        Err(ChangeError::Busy)
     }
 
     /// What a component will be held to; or the answer, where there is nothing to do.

@@ -1,6 +1,7 @@
 //! What can be asked of a registry, and what it answers.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hookbox_sandbox::Sandbox;
 use hookbox_store::Store;
@@ -58,7 +59,7 @@ pub struct NewRelease {
     /// The plugin's name.
     pub plugin: String,
     /// The component.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
     /// Its recorded cases, the text of the file.
     pub cases: Option<String>,
     /// The digest that the bytes must have, as 64 hexadecimal digits, with or without `sha256:` before them.

@@ -67,7 +67,7 @@ impl Host {
 fn new(plugin: &str, bytes: Vec<u8>) -> NewRelease {
     NewRelease {
         plugin: plugin.to_owned(),
-        bytes,
+        bytes: bytes.into(),
         cases: None,
         sha256: None,
         source: Source::Upload,

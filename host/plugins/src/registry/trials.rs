@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::changes::{ATTEMPTS, Ready, busy};
+use super::changes::{ATTEMPTS, Ready};
 use super::desk::{Draft, entry};
 use super::install::{check_trial, trial_plan};
 use super::requests::{By, Changed, ReleaseRef, TrialRequest};
@@ -49,7 +49,7 @@ impl Inner {
             tracing::info!(plugin = name, release = number, by = by.actor, "a trial begins");
             return self.changed(&desk, name, "trial", Some(number));
         }
-        Err(busy())
+        Err(ChangeError::Busy)
     }
 
     /// Ends a trial; only the one that began then, where that is said.

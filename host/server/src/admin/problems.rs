@@ -26,6 +26,7 @@ impl From<ChangeError> for Problem {
                 problem.with("mistakes", errors.iter().map(ToString::to_string).collect::<Vec<_>>())
             }
             ChangeError::Store(error) => Self::store(&error),
+            ChangeError::Busy => problem.retry_after(1),
             _ => problem,
         }
     }
@@ -65,6 +66,7 @@ fn status(error: &ChangeError) -> StatusCode {
         ChangeError::File(error) if no_room(error.kind()) => StatusCode::INSUFFICIENT_STORAGE,
         // The status of a database in trouble is the same everywhere.
         ChangeError::Store(error) => crate::archive::status_of(error),
+        ChangeError::Busy => StatusCode::SERVICE_UNAVAILABLE,
         ChangeError::File(_) | ChangeError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -122,6 +124,7 @@ mod tests {
     fn who_comes_second_learns_what_the_plugin_is_now() {
         let late = body(ChangeError::Precondition { plugin: "a".into(), seen: 3, now: 4 });
         assert_eq!((&late["status"], &late["revision"]), (&json!(412), &json!(4)));
+        assert_eq!(body(ChangeError::Busy)["status"], 503);
         let state = Refusal::Plugin { plugin: "a".into(), what: "is removed" };
         assert_eq!(body(ChangeError::Refused(state))["status"], 409);
     }

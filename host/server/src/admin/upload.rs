@@ -105,7 +105,7 @@ async fn receive(
     let asked = then.clone();
     let release = NewRelease {
         plugin: name.clone(),
-        bytes: component,
+        bytes: Arc::new(component),
         cases,
         sha256: wanted.sha256,
         source: Source::Upload,

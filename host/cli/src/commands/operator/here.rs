@@ -68,7 +68,7 @@ impl Here {
             Change::Install(upload) => {
                 let release = NewRelease {
                     plugin: plugin.to_owned(),
-                    bytes: upload.component,
+                    bytes: upload.component.into(),
                     cases: upload.cases,
                     sha256: upload.sha256,
                     source: Source::Upload,

@@ -31,7 +31,7 @@ impl Installs for Fake {
     async fn install(&self, release: NewRelease) -> Result<&'static str, ChangeError> {
         assert_eq!((release.source, &release.then), (Source::Folder, &Then::Activate));
         assert!(release.origin.ends_with(&format!("{}.wasm", release.plugin)), "{}", release.origin);
-        let content = String::from_utf8(release.bytes).unwrap();
+        let content = String::from_utf8(release.bytes.to_vec()).unwrap();
         let plugin = release.plugin.clone();
         let asked = Asked::Install { plugin: release.plugin, content: content.clone(), cases: release.cases };
         let _ = self.asked.send(asked);
