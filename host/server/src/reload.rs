@@ -88,7 +88,10 @@ impl App {
 
     /// Nothing more is installed from the folder.
     pub(crate) async fn watch_nothing(&self) {
-        *self.reloads.watch.lock().await = None;
+        let watch = self.reloads.watch.lock().await.take();
+        if let Some(watch) = watch {
+            watch.stop().await;
+        }
     }
 
     async fn watching(&self, config: &Config) -> Option<FolderWatch> {

@@ -155,7 +155,11 @@ pub async fn serve(
 
         stop.await;
         #[cfg(unix)]
-        reloading.abort();
+        {
+            // Gone before the end: whoever holds the app last closes the database.
+            reloading.abort();
+            let _ = reloading.await;
+        }
     }
     tracing::info!("stopping: calls in flight are finished first");
     app.stop();
