@@ -108,6 +108,7 @@ pub async fn serve(
         // The task ends only by finishing or by a panic of our own.
         ServeError::Io(std::io::Error::other(error))
     })??;
+    let closing = store.closing();
     let _alone = alone(&config.server.data).await?;
     let sandbox = Sandbox::new(SandboxOptions {
         cache: Some(compile_cache(&config.server.data)),
@@ -156,7 +157,6 @@ pub async fn serve(
         stop.await;
         #[cfg(unix)]
         {
-            // Gone before the end: whoever holds the app last closes the database.
             reloading.abort();
             let _ = reloading.await;
         }
@@ -176,6 +176,11 @@ pub async fn serve(
         tracing::warn!("some events were not delivered within the grace");
     }
     upkeep.abort();
+    // A connection that ends last may have the app for a moment longer, and with it the database.
+    drop((app, plugins));
+    if tokio::time::timeout(grace, closing.wait()).await.is_err() {
+        tracing::warn!("the database was not closed within the grace; the next start takes up its log");
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -33,6 +33,6 @@ pub use maintenance::{BackupReport, CheckReport, backup, check, migrate, plugins
 pub use options::Options;
 pub use plugins::{AUDIT_ENTRIES, AuditEntry, AuditQuery, NewAuditEntry, PluginRow, ReleaseRow};
 pub use schema::{Migrated, SCHEMA_VERSION};
-pub use store::Store;
+pub use store::{Closing, Store};
 pub use time::Timestamp;
 pub use users::{NewUser, User};

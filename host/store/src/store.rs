@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::cache::UserCache;
 use crate::connection;
@@ -28,6 +28,20 @@ struct Inner {
     queues: Option<Queues>,
     // The writer comes last: whoever closes the file last moves the log into it.
     threads: Vec<JoinHandle<()>>,
+    // Dropped after the threads have ended, which is what somebody may wait for.
+    open: watch::Sender<()>,
+}
+
+/// Tells when a store is closed.
+#[derive(Debug)]
+pub struct Closing(watch::Receiver<()>);
+
+impl Closing {
+    /// Waits until the last clone is gone and everything is in the file.
+    pub async fn wait(mut self) {
+        // An error means that the other end is gone.
+        while self.0.changed().await.is_ok() {}
+    }
 }
 
 struct Queues {
@@ -52,8 +66,12 @@ impl Store {
         let (reads, read_jobs) = bounded(options.queue.max(1));
         let (writes, write_jobs) = bounded(options.queue.max(1));
         let users = Arc::new(UserCache::new());
-        let mut inner =
-            Inner { users: Arc::clone(&users), queues: Some(Queues { reads, writes }), threads: Vec::new() };
+        let mut inner = Inner {
+            users: Arc::clone(&users),
+            queues: Some(Queues { reads, writes }),
+            threads: Vec::new(),
+            open: watch::Sender::new(()),
+        };
         for number in 0..options.readers.max(1) {
             let reading = connection::open(&path, options.busy_timeout)?;
             connection::for_reading(&reading).map_err(failed)?;
@@ -64,6 +82,11 @@ impl Store {
         let writer = Writer { connection: writing, jobs: write_jobs, users, busy_timeout };
         inner.start("store-writer".to_owned(), move || writer.run())?;
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// What tells when the store is closed. Keeps it open for nobody.
+    pub fn closing(&self) -> Closing {
+        Closing(self.0.open.subscribe())
     }
 
     /// Runs a job that reads, on a thread for it. All it asks is answered from one snapshot, which holds every write that
