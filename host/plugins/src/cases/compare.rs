@@ -57,19 +57,5 @@ pub(super) fn shown(value: &Value) -> String {
 
 /// A text with every character visible, escaped first and cut afterwards.
 pub(super) fn visible(text: &str) -> String {
-    let mut out = String::new();
-    for letter in text.chars() {
-        let risky = letter.is_control()
-            || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if risky {
-            out.extend(letter.escape_default());
-        } else {
-            out.push(letter);
-        }
-        if out.len() > VALUE_BYTES {
-            out.push('…');
-            break;
-        }
-    }
-    out
+    hookbox_sandbox::escape(text, VALUE_BYTES)
 }

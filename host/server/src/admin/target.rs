@@ -82,11 +82,11 @@ pub(super) async fn to_its_end<T: Send + 'static>(
     })
 }
 
-/// Makes a change and tells what came of it.
+/// Makes a change and tells what came of it. The registry does it to its end whoever hangs up.
 pub(super) async fn answer(
-    change: impl Future<Output = Result<Changed, ChangeError>> + Send + 'static,
+    change: impl Future<Output = Result<Changed, ChangeError>>,
 ) -> Result<Response, Problem> {
-    let changed = to_its_end(change).await?.inspect_err(log)?;
+    let changed = change.await.inspect_err(log)?;
     let status = if changed.outcome == "needs-approval" { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok(told(status, changed))
 }
