@@ -250,6 +250,7 @@ fn a_thousand_swaps_under_load_drop_and_mix_no_call() {
         (0..QUIET_CALLS).map(|_| client.call(&history.confirmed).unwrap()).collect()
     });
 
+    let before = server.resident_bytes() >> 20;
     let done = AtomicBool::new(false);
     let began = Instant::now();
     let answers: Vec<Answered> = thread::scope(|scope| {
@@ -271,6 +272,7 @@ fn a_thousand_swaps_under_load_drop_and_mix_no_call() {
     });
     let took = began.elapsed();
 
+    eprintln!("resident: {before} MiB before the swaps, {} after", server.resident_bytes() >> 20);
     told("without swaps", &quiet);
     told("with swaps", &answers);
     eprintln!("{swaps} rounds of swaps in {took:?}, {:?} each", took / u32::try_from(swaps).unwrap());
