@@ -1,6 +1,6 @@
-//! Lists of a million statuses, and how many inserts a second are durable.
+//! Lists of a million statuses, how many inserts a second are durable, and what the journal of events costs.
 //!
-//! Filling the database takes a minute or two. `cargo bench -p hookbox-store -- inserts` leaves that out.
+//! Filling the database takes a minute or two. `cargo bench -p hookbox-store -- inserts` and `-- journal` leave that out.
 
 #![allow(missing_docs, reason = "criterion generates items without docs")]
 #![allow(
@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use hookbox_store::{
-    Column, Filter, NewStatus, NewUser, Options, Order, Store, StoreError, Timestamp, Writes,
+    After, AttemptEnd, Column, Filter, NewDelivery, NewEvent, NewStatus, NewUser, Options, Order, Store,
+    StoreError, Timestamp, Writes,
 };
 use tokio::runtime::Runtime;
 
@@ -222,5 +223,114 @@ fn inserts(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lists, inserts);
+fn event(number: u64) -> NewEvent {
+    let mut id = [0; 16];
+    // As scattered as UUIDs are.
+    id[..8].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    let time = Timestamp::from_micros(1_700_000_000_000_000 + number as i64);
+    NewEvent {
+        id,
+        source: "openedx/lms/web".to_owned(),
+        event_type: "org.openedx.content_authoring.course.catalog_info.changed.v1".to_owned(),
+        time,
+        received_at: time,
+        minorversion: 0,
+        sourcehost: "lms.example.com".to_owned(),
+        sourcelib: "[10,1,0]".to_owned(),
+        course: Some(format!("course-v1:Org+C{}+2026", number % COURSES)),
+        data: format!("{{\"catalog_info\":{{\"name\":\"{}\"}}}}", "x".repeat(500)),
+        extensions: "{}".to_owned(),
+    }
+}
+
+/// Writes down so many events for one receiver, from this number on.
+fn accept(writes: &Writes<'_>, from: u64, events: u64, key: bool) -> Result<(), StoreError> {
+    for number in from..from + events {
+        let event = event(number);
+        let order_key = event.course.clone().filter(|_| key);
+        writes.add_event(&event, &[NewDelivery { plugin: "p".to_owned(), order_key }])?;
+    }
+    Ok(())
+}
+
+/// Takes at most so many deliveries and writes down that they were delivered; how many.
+fn deliver(writes: &Writes<'_>, most: u32) -> Result<u64, StoreError> {
+    let now = Timestamp::now();
+    let claimed = writes.claim_deliveries("p", now, now, most)?;
+    let ends: Vec<_> = claimed
+        .iter()
+        .map(|claimed| AttemptEnd {
+            seq: claimed.event.seq,
+            then: After::Delivered,
+            began_at: now,
+            took: Some(100),
+            release: Some(1),
+            record: None,
+        })
+        .collect();
+    writes.end_attempts("p", now, &ends)?;
+    Ok(ends.len() as u64)
+}
+
+/// Every sample is one durable commit of so many events.
+fn journal(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = Runtime::new().expect("a runtime");
+    let mut group = criterion.benchmark_group("journal");
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
+    let mut commits = 0;
+    let path = folder.path().join("commits.db");
+    let store = Store::open(&Options::at(path)).expect("the database opens");
+    group.bench_function("a bare commit", |bencher| {
+        bencher.iter(|| {
+            commits += 1;
+            let job = move |writes: &Writes<'_>| writes.set_generation_number(commits);
+            runtime.block_on(store.write(job)).expect("a number is written");
+        });
+    });
+    for (name, key) in [("accept", false), ("accept with a key", true)] {
+        for batch in [1_u64, 16, 256] {
+            let path = folder.path().join(format!("{name}-{batch}.db"));
+            let store = Store::open(&Options::at(path)).expect("the database opens");
+            let mut next = 0;
+            group.throughput(criterion::Throughput::Elements(batch));
+            group.bench_function(BenchmarkId::new(name, batch), |bencher| {
+                bencher.iter(|| {
+                    let from = next;
+                    next += batch;
+                    let job = move |writes: &Writes<'_>| accept(writes, from, batch, key);
+                    runtime.block_on(store.write(job)).expect("events are written down");
+                });
+            });
+        }
+    }
+    for batch in [1_u32, 16, 256] {
+        let path = folder.path().join(format!("deliver-{batch}.db"));
+        let store = Store::open(&Options::at(path)).expect("the database opens");
+        let mut next = 0;
+        group.throughput(criterion::Throughput::Elements(u64::from(batch)));
+        group.bench_function(BenchmarkId::new("claim and end", batch), |bencher| {
+            bencher.iter_custom(|rounds| {
+                let (from, events) = (next, rounds * u64::from(batch));
+                next += events;
+                for from in (from..from + events).step_by(1_000) {
+                    let most = 1_000.min(next - from);
+                    let job = move |writes: &Writes<'_>| accept(writes, from, most, false);
+                    runtime.block_on(store.write(job)).expect("events are written down");
+                }
+                let started = Instant::now();
+                let mut delivered = 0;
+                while delivered < events {
+                    let job = move |writes: &Writes<'_>| deliver(writes, batch);
+                    delivered += runtime.block_on(store.write(job)).expect("deliveries are ended");
+                }
+                started.elapsed()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, lists, inserts, journal);
 criterion_main!(benches);

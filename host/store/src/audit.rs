@@ -2,11 +2,11 @@
 
 use rusqlite::Connection;
 
-use crate::{archive, key_value, plugins};
+use crate::{archive, events, key_value, plugins};
 
 /// What each family of tables asks, and the first version of the schema that can answer.
 const FAMILIES: &[(u32, &[&str])] =
-    &[(1, archive::QUESTIONS), (2, key_value::QUESTIONS), (3, plugins::QUESTIONS)];
+    &[(1, archive::QUESTIONS), (2, key_value::QUESTIONS), (3, plugins::QUESTIONS), (4, events::QUESTIONS)];
 
 /// What is wrong in a database whose schema has this version; empty when all is well.
 pub(crate) fn audit(connection: &Connection, version: u32) -> rusqlite::Result<Vec<String>> {

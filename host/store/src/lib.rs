@@ -13,6 +13,7 @@ mod audit;
 mod cache;
 mod connection;
 mod error;
+mod events;
 mod job;
 mod key_value;
 mod maintenance;
@@ -27,6 +28,11 @@ mod writer;
 
 pub use archive::{Column, Filter, NewStatus, Order, Status, Synced};
 pub use error::{OpenError, StoreError};
+pub use events::{
+    Added, After, AttemptEnd, AttemptRecord, AttemptRow, BulkPart, Claimed, DeliveryRow, DeliveryState,
+    EventPage, EventRow, EventTotals, Keep, NewDelivery, NewEvent, ReceiverCounts, ReplayPart, ReplayRow,
+    Selection, StoredEvent, Total,
+};
 pub use job::{Reads, Writes};
 pub use key_value::{KeyProblem, KeyValueError, Quota, QuotaLimit, Usage};
 pub use maintenance::{BackupReport, CheckReport, backup, check, migrate, plugins_of};

@@ -61,8 +61,8 @@ pub fn migrate(path: impl AsRef<Path>) -> Result<Migrated, OpenError> {
 }
 
 /// Checks a database: SQLite's own structures, that every row's user or plugin exists, that the counters agree with the rows,
-/// and that a plugin has one live release at most. Reads the whole file, changes nothing, and sees one snapshot if a server
-/// writes meanwhile.
+/// that a plugin has one live release at most, and that of deliveries which follow one another one has its turn. Reads the
+/// whole file, changes nothing, and sees one snapshot if a server writes meanwhile.
 ///
 /// # Errors
 /// The file is missing, none of this program's, or cannot be read at all. What is wrong inside is in the report.

@@ -11,13 +11,15 @@ use crate::error::OpenError;
 pub(crate) const APPLICATION_ID: i32 = 0x484b_4258;
 
 /// The version of the schema that this program writes: how many steps it knows.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// What brings a schema from one version to the next. Released steps never change; a new one goes to the end.
 pub(crate) const STEPS: &[&str] = &[
     include_str!("../migrations/0001_users_and_archive.sql"),
     include_str!("../migrations/0002_key_value.sql"),
     include_str!("../migrations/0003_plugins.sql"),
+    include_str!("../migrations/0004_events.sql"),
+    include_str!("../migrations/0005_user_sync.sql"),
 ];
 
 const _: () = assert!(STEPS.len() == SCHEMA_VERSION as usize);

@@ -20,4 +20,6 @@ mod no_room_and_no_lock_are_told;
 mod one_row_a_course_and_user;
 mod plugins_are_kept_as_they_are;
 mod support;
+mod the_journal_is_what_a_plain_model_gives;
+mod the_journal_keeps_its_promises;
 mod users_are_remembered_until_they_change;
