@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::guest::{answering, noted, sample, trapping_receiver, written};
 use crate::support::releases::{CONFIGURATION, counted, counts, live_with, one_is_live, over};
 use crate::support::site::Ran;
-use crate::support::{ABOUT_URL, CATALOG_INFO, COURSE, OLD_URL, Server, Site, about, catalog_info, event};
+use crate::support::{ABOUT_URL, COURSE, OLD_URL, Server, Site, about, catalog_change};
 
 /// An operation of the component `key-value`, which answers it with `none` when it has no rows.
 const SAME: &str = "get||key";
@@ -225,7 +225,7 @@ fn an_event_goes_to_the_tried_receiver_too_and_to_the_live_one_as_ever() {
     server.install("", sample("catalog-logger")).json(201);
     server.install("?then=shadow", trapping_receiver()).json(202);
     let send = || {
-        let answer = server.post_event(&event("1", CATALOG_INFO, &catalog_info(COURSE))).json(202);
+        let answer = server.post_event(&catalog_change(COURSE)).json(202);
         assert_eq!(answer["accepted"][0]["receivers"], 1, "{answer}");
     };
     send();

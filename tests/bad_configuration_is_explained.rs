@@ -45,7 +45,18 @@ fn a_mistyped_key_is_named_with_the_nearest() {
 fn a_bad_value_is_named_with_what_it_must_be() {
     for (configuration, texts) in [
         ("[server]\nlisten = \"localhost\"", ["server.listen", "127.0.0.1:8000"]),
-        ("[server]\nevents_in_flight = 0", ["server.events_in_flight", "at least 1"]),
+        ("[server]\nevents_in_flight = 8", ["server.events_in_flight: is no more", "events.backlog says"]),
+        ("[events]\nbacklog = 0", ["events.backlog:", "at least 1"]),
+        ("[events]\nbacklog_bytes = \"1KiB\"", ["events.backlog_bytes:", "at least 1MiB"]),
+        ("[events]\nkeep = { dead = \"11y\" }", ["events.keep.dead:", "at most 3650d"]),
+        (
+            "[plugins.catalog-logger]\ndelivery = { attempts = 0 }",
+            ["plugins.catalog-logger: delivery.attempts", "from 1 to 1000"],
+        ),
+        (
+            "[plugins.catalog-logger]\ndelivery = { ordered_by = \"a..b\" }",
+            ["plugins.catalog-logger: delivery.ordered_by", "names separated by dots"],
+        ),
         ("[server.compile]\ncpu = \"1500ms\"", ["server.compile.cpu", "whole seconds, from 1s to 1h"]),
         ("[server.compile]\nmemory = \"64MiB\"", ["server.compile.memory", "from 256MiB"]),
         ("[server.compile]\ntime = \"2h\"", ["server.compile.time", "from 1s to 1h"]),

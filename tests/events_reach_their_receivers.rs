@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::guest::{sample, trapping_receiver};
-use crate::support::{CATALOG_INFO, COURSE, Server, Site, catalog_info, event};
+use crate::support::{CATALOG_INFO, COURSE, Server, Site, catalog_change, catalog_info, event};
 
 const ID: &str = "7a2bd6de-3b4a-4f1d-9c3e-0d6b7c1f2a10";
 
@@ -92,7 +92,7 @@ fn a_receiver_that_traps_takes_nothing_from_another() {
     let site = site.with("trap.wasm", trapping_receiver());
     let server = site.with("logger.wasm", sample("catalog-logger")).serve();
     for number in 1..=2 {
-        let answer = server.post_event(&event(ID, CATALOG_INFO, &catalog_info(COURSE))).json(202);
+        let answer = server.post_event(&catalog_change(COURSE)).json(202);
         assert_eq!(answer["accepted"][0]["receivers"], 2, "{answer}");
         server.logs(number, &[&format!("{COURSE} has been updated!")]);
         server.logs(number, &["receiver failed", "plugin=\"a-trap\"", "code=\"trap\"", "unreachable"]);

@@ -38,7 +38,13 @@ fn deliveries_are_counted() {
     let delivered = [("hook", CATALOG_INFO), ("plugin", "catalog-logger"), ("outcome", "delivered")];
     server.until("the delivery is counted", |server| server.metric("hookbox_calls_total", &delivered) == 1.0);
     assert_eq!(server.metric("hookbox_events_accepted_total", &[]), 1.0);
-    server.until("nothing is in flight", |server| server.metric("hookbox_events_in_flight", &[]) == 0.0);
+    let plugin = [("plugin", "catalog-logger")];
+    server.until("nothing waits", |server| server.metric("hookbox_deliveries_waiting", &plugin) == 0.0);
+    server.until("the event is done", |server| {
+        server.metric("hookbox_events_kept", &[("class", "done")]) == 1.0
+    });
+    assert_eq!(server.metric("hookbox_delivery_lag_seconds_count", &plugin), 1.0);
+    assert_eq!(server.metric("hookbox_dead_letters", &plugin), 0.0);
 }
 
 #[test]

@@ -102,6 +102,13 @@ pub(crate) fn trapping_receiver() -> Vec<u8> {
     component(CATALOG_INTERFACE, &receiver("unreachable"))
 }
 
+/// A receiver of catalogue changes that rejects every event, and says `finished`.
+pub(crate) fn rejecting_receiver() -> Vec<u8> {
+    let body = "(i32.store8 (i32.const 1024) (i32.const 1)) (i32.store8 (i32.const 1028) (i32.const 1))
+        (i32.store (i32.const 1032) (i32.const 96)) (i32.store (i32.const 1036) (i32.const 8)) (i32.const 1024)";
+    component(CATALOG_INTERFACE, &receiver(body))
+}
+
 /// The receiver's function. Its arguments lie in memory: a record, a record and their parts are too many to pass.
 fn receiver(body: &str) -> String {
     format!("(func (export \"{CATALOG_INTERFACE}#receive\") (param i32) (result i32) {body})")

@@ -60,6 +60,11 @@ pub(crate) fn event(id: &str, event_type: &str, data: &Value) -> Value {
     json!({"specversion": "1.0", "id": id, "source": "openedx/cms/web", "type": event_type, "data": data})
 }
 
+/// A structured CloudEvent that no other has the id of: a change of a course's catalogue information.
+pub(crate) fn catalog_change(course_key: &str) -> Value {
+    event(&uuid::Uuid::new_v4().to_string(), CATALOG_INFO, &catalog_info(course_key))
+}
+
 /// The names and outcomes of an answer's steps.
 pub(crate) fn steps(answer: &Value) -> Vec<(&str, &str)> {
     let list = answer["steps"].as_array().expect("steps");

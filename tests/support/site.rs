@@ -13,7 +13,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::http::{self, Answer};
-use super::{CATALOG_INFO, event};
 
 /// How long a condition may take before a test gives up. Far longer than any of them needs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -340,8 +339,32 @@ impl Server {
     /// Posts a change of a course's catalogue information.
     #[track_caller]
     pub(crate) fn post_catalog_info(&self, course_key: &str) {
-        let answer = self.post_event(&event("1", CATALOG_INFO, &super::catalog_info(course_key)));
+        let answer = self.post_event(&super::catalog_change(course_key));
         assert_eq!(answer.json(202)["accepted"][0]["receivers"], json!(1), "{answer:?}");
+    }
+
+    /// A page of events as operators see it; `query` begins with `?`, or is nothing.
+    #[track_caller]
+    pub(crate) fn events(&self, query: &str) -> Vec<Value> {
+        let mut page = self.get(&format!("/admin/api/events{query}")).json(200);
+        page["events"].as_array_mut().map(std::mem::take).unwrap()
+    }
+
+    /// Waits until so many deliveries wait for their second attempt.
+    #[track_caller]
+    pub(crate) fn until_failed_once(&self, count: usize) {
+        self.until("the first attempts have failed", |server| {
+            let waiting = server.events("?state=ready");
+            let failed = |event: &&Value| event["deliveries"][0]["failures"] == 1;
+            waiting.iter().filter(failed).count() == count
+        });
+    }
+
+    /// Posts what operators ask of events: `retry`, `discard` or `replay`.
+    #[track_caller]
+    pub(crate) fn ask_of_events(&self, what: &str, asked: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.send("POST", &format!("/admin/api/events/{what}"), &headers, asked.to_string())
     }
 
     /// The value of one series in `/metrics`; 0 when it is not there.

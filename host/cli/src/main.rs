@@ -24,6 +24,7 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
   hookbox hooks list --live                  which hooks have plugins
   hookbox check my-plugin.wasm               whether a component fits, and why not
   hookbox plugin install my-plugin.wasm      let it live, without a restart
+  hookbox events list --state dead           which events a plugin could not take
 
 Exit codes: 0 done, 1 the thing asked about failed, 2 usage."
 )]
@@ -73,6 +74,9 @@ enum Command {
     /// Send events to a running server
     #[command(subcommand)]
     Event(commands::event::Event),
+    /// See accepted events and their deliveries; retry, discard and replay them
+    #[command(subcommand)]
+    Events(commands::events::Events),
     /// See the hooks: the catalogue, what is live, and why
     #[command(subcommand)]
     Hooks(commands::hooks::Hooks),
@@ -82,7 +86,7 @@ enum Command {
     /// Reload the configuration of a running server, or say what that would change
     #[command(subcommand)]
     Config(commands::config::Configuration),
-    /// Show who did what to the plugins
+    /// Show who did what to the plugins and to events
     Audit(commands::audit::Audit),
     /// Say whether a component fits the contract, and what to do when it does not
     Check(commands::check::Check),
@@ -137,6 +141,7 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
         }
         Command::Filter(filter) => runtime.block_on(filter.execute(config(global)?, global.json)),
         Command::Event(event) => event.execute(&config(global)?, global.json),
+        Command::Events(events) => runtime.block_on(events.execute(&config(global)?, global.json)),
         Command::Hooks(hooks) => runtime.block_on(hooks.execute(config(global)?, global.json)),
         Command::Plugin(plugin) => runtime.block_on(plugin.execute(&config(global)?, global.json)),
         Command::Config(reload) => runtime.block_on(reload.execute(&config(global)?, global.json)),

@@ -50,6 +50,7 @@ pub fn handwritten() -> Vec<WitFile> {
         file("deps/wasi-logging/logging.wit", include_str!("../../../wit/deps/wasi-logging/logging.wit")),
         file("hookbox/context.wit", include_str!("../../../wit/hookbox/context.wit")),
         file("hookbox/course-archive.wit", include_str!("../../../wit/hookbox/course-archive.wit")),
+        file("hookbox/delivery.wit", include_str!("../../../wit/hookbox/delivery.wit")),
         file("hookbox/generic.wit", include_str!("../../../wit/hookbox/generic.wit")),
         file("hookbox/lifecycle.wit", include_str!("../../../wit/hookbox/lifecycle.wit")),
         file("hookbox/types.wit", include_str!("../../../wit/hookbox/types.wit")),

@@ -16,7 +16,7 @@ use crate::change::Change;
 use crate::circuit::Circuit;
 use crate::generation::LivePlugin;
 use crate::load::LoadError;
-use crate::settings::PluginTable;
+use crate::settings::{DeliveryRule, PluginTable};
 
 /// What a component is held to, and run with.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,6 +45,7 @@ impl Terms {
             isolation: self.table.isolation()?,
             limits: self.table.limits.limits()?,
             quarantine: self.table.quarantine.rule()?,
+            delivery: self.table.delivery.rule()?,
         })
     }
 }
@@ -55,6 +56,7 @@ pub(crate) struct ReadTerms {
     isolation: Isolation,
     limits: Limits,
     quarantine: Option<QuarantineRule>,
+    delivery: DeliveryRule,
 }
 
 /// A component to prepare.
@@ -123,6 +125,7 @@ pub(crate) async fn prepare(
         hooks: terms.table.hooks.iter().chain(&terms.table.tried_hook).cloned().collect(),
         origin: bytes.origin.clone(),
         release: 0,
+        delivery: read.delivery.clone(),
         terms: terms.clone(),
         circuit: Circuit::new(name, read.quarantine),
     };

@@ -195,7 +195,7 @@ fn pipeline(parts: &Parts, filter_type: &str, table: &FilterTable, filters: &mut
         None => chosen.iter().map(|(live, ..)| live.name().to_owned()).collect(),
     };
     let metadata = table.config.metadata(filter_type, &running);
-    let context = Arc::new(CallContext { filter: Some(metadata) });
+    let context = Arc::new(CallContext { filter: Some(metadata), delivery: None });
     let steps = chosen.into_iter().map(|(plugin, entry, reason)| {
         let meter = StepMeter::new(filter_type, plugin.name());
         let by_candidate = |live: &LivePlugin| Some(takes(live, filter.as_deref(), &types)?.0);

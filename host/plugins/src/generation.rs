@@ -14,7 +14,7 @@ use crate::effective;
 use crate::load::{LoadError, unused_grants};
 use crate::pipeline::Pipeline;
 use crate::receiver::Receiver;
-use crate::settings::FiltersTable;
+use crate::settings::{DeliveryRule, FiltersTable};
 use crate::trial::Trial;
 
 /// A plugin that takes calls.
@@ -32,6 +32,8 @@ pub struct LivePlugin {
     pub origin: String,
     /// The number of its release; 0 where none was recorded.
     pub release: u32,
+    /// On which terms it gets its events.
+    pub delivery: DeliveryRule,
     /// What it was held to.
     pub(crate) terms: Terms,
     pub(crate) circuit: Circuit,

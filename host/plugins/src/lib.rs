@@ -35,14 +35,17 @@ pub use load::{LoadError, Recipe, Sample, contract, is_plugin_name, load, read, 
 pub use lock::{DataLock, LockError};
 pub use overview::{Argument, HookView, MissingView, PluginState, PluginView, TakerView};
 pub use pipeline::{FilterError, FilterRun, Outcome, Pipeline, Step, StepFailure, StepOutcome, StepReport};
-pub use receiver::{Receipt, Receiver};
+pub use receiver::{Handed, Receipt, Receiver};
 pub use record::{PluginRecord, Release, ReleaseState, Source, Standing};
 pub use registry::{
     Approval, By, ChangeError, Changed, Configured, HookChange, NewRelease, PluginChange, Registry,
     RegistryOptions, ReleaseRef, ReloadReport, Rows, Then, TrialRequest,
 };
 pub use release_ref::BadReleaseRef;
-pub use settings::{FiltersTable, IsolationKind, LimitsTable, PluginTable, PluginsTable, QuarantineTable};
+pub use settings::{
+    DeliveryRule, DeliveryTable, FiltersTable, IsolationKind, LimitsTable, PluginTable, PluginsTable,
+    QuarantineTable,
+};
 pub use trial::{
     Difference, Trial, TrialCounts, TrialEnd, TrialExample, TrialKind, TrialPlan, TrialRule, TrialView,
 };

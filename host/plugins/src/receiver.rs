@@ -1,10 +1,10 @@
 //! The receivers of an event, and calling one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hookbox_hooks::ReceivedEvent;
-use hookbox_sandbox::{Answer, CallContext, CallFailure, Plugin};
+use hookbox_sandbox::{Answer, CallContext, CallFailure, DeliveryWishes, Plugin};
 use serde_json::{Map, Value};
 
 use crate::breaker::Quarantine;
@@ -37,8 +37,21 @@ pub enum Receipt {
     Rejected(String),
     /// The call ended without an answer.
     Failed(CallFailure),
-    /// The plugin is put aside, and was not called. A failed attempt like any other.
+    /// The plugin is put aside, and was not called.
     Quarantined(Arc<Quarantine>),
+}
+
+/// One attempt that ended: by whom it was made, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handed {
+    /// What came of it.
+    pub receipt: Receipt,
+    /// The number of the release that was called, or would have been; 0 where none was recorded.
+    pub release: u32,
+    /// The digest of its component, `sha256:…`.
+    pub digest: String,
+    /// The receiver asked for at least this pause before the next attempt.
+    pub not_before: Option<Duration>,
 }
 
 impl Receipt {
@@ -52,28 +65,48 @@ impl Receipt {
             Self::Quarantined(_) => "quarantined",
         }
     }
+
+    /// Whether the host had no room for the call.
+    fn is_overload(&self) -> bool {
+        matches!(self, Self::Failed(CallFailure::Overloaded { .. }))
+    }
 }
 
 impl Receiver {
     /// Delivers one event. `attempt` is 1 for the first try.
-    pub async fn deliver(&self, event: &ReceivedEvent, attempt: u32) -> Receipt {
+    pub async fn deliver(&self, event: &ReceivedEvent, attempt: u32) -> Handed {
         let tried = Draws::default().pick(self.tried.as_ref());
-        let (release, entry) = tried.and_then(Tried::canary).unwrap_or((&self.plugin, self.entry));
-        let started = Instant::now();
-        let receipt = match release.circuit.admit() {
-            Ok(admission) => {
-                let answer = call(&release.plugin, entry, event, attempt).await;
-                admission.ended(answer.as_ref().err());
-                receipt(answer)
+        let Some((tried, (canary, entry))) = tried.and_then(|tried| Some((tried, tried.canary()?))) else {
+            let handed = self.hand(&self.plugin, self.entry, event, attempt).await;
+            if let Some(tried) = tried {
+                shadow(tried, event, attempt, &handed.receipt);
             }
-            Err(quarantine) => Receipt::Quarantined(quarantine),
+            return handed;
+        };
+        let handed = self.hand(canary, entry, event, attempt).await;
+        count(tried, event, &handed.receipt);
+        match handed.receipt {
+            // It was not called: the event is the live release's, which nobody put aside.
+            Receipt::Quarantined(_) => self.hand(&self.plugin, self.entry, event, attempt).await,
+            _ => handed,
+        }
+    }
+
+    async fn hand(&self, release: &LivePlugin, entry: Entry, event: &ReceivedEvent, attempt: u32) -> Handed {
+        let started = Instant::now();
+        let (receipt, not_before) = match release.circuit.admit() {
+            Ok(admission) => {
+                let context =
+                    Arc::new(CallContext { filter: None, delivery: Some(DeliveryWishes::default()) });
+                let answer = call(&release.plugin, entry, event, attempt, Arc::clone(&context)).await;
+                admission.ended(answer.as_ref().err());
+                (receipt(answer), context.delivery.as_ref().and_then(DeliveryWishes::not_before))
+            }
+            Err(quarantine) => (Receipt::Quarantined(quarantine), None),
         };
         self.meter.record(&receipt, started.elapsed());
         self.log(release, event, &receipt);
-        if let Some(tried) = tried {
-            tell(tried, event, attempt, &receipt);
-        }
-        receipt
+        Handed { receipt, release: release.release, digest: release.digest.clone(), not_before }
     }
 
     fn log(&self, release: &LivePlugin, event: &ReceivedEvent, receipt: &Receipt) {
@@ -102,6 +135,7 @@ async fn call(
     entry: Entry,
     event: &ReceivedEvent,
     attempt: u32,
+    context: Arc<CallContext>,
 ) -> Result<Answer, CallFailure> {
     let metadata = event.metadata.to_json(attempt);
     let arguments = if entry.generic {
@@ -116,24 +150,21 @@ async fn call(
         arguments
     };
     let time = plugin.limits().event_time();
-    let context = Arc::new(CallContext::default());
     plugin.call(entry.function, &arguments, context, time).await
 }
 
-/// A delivery that a trial chose ended: with the tried release, which counts, or with the live one, beside which the
-/// tried one now gets the event.
-fn tell(tried: &Tried, event: &ReceivedEvent, attempt: u32, receipt: &Receipt) {
-    let event_type = &event.metadata.event_type;
-    let no_room = matches!(receipt, Receipt::Failed(CallFailure::Overloaded { .. }));
-    if tried.canary().is_some() {
-        match no_room {
-            true => tried.trial.left_out(),
-            false => tried.trial.answered(event_type, &Said::by_receiver(receipt)),
-        }
-        return;
+/// Counts a delivery to the tried release.
+fn count(tried: &Tried, event: &ReceivedEvent, receipt: &Receipt) {
+    match receipt.is_overload() {
+        true => tried.trial.left_out(),
+        false => tried.trial.answered(&event.metadata.event_type, &Said::by_receiver(receipt)),
     }
+}
+
+/// Gives the tried release the event too, beside the live one that answered.
+fn shadow(tried: &Tried, event: &ReceivedEvent, attempt: u32, receipt: &Receipt) {
     // Where the live release was not called, there is nothing to compare with.
-    if no_room || matches!(receipt, Receipt::Quarantined(_)) {
+    if receipt.is_overload() || matches!(receipt, Receipt::Quarantined(_)) {
         return;
     }
     let Some(shadow) = tried.trial.shadow() else {
@@ -141,7 +172,8 @@ fn tell(tried: &Tried, event: &ReceivedEvent, attempt: u32, receipt: &Receipt) {
     };
     let (entry, event, live) = (tried.entry, event.clone(), Said::by_receiver(receipt));
     tokio::spawn(async move {
-        let call = call(&shadow.rehearsal.plugin, entry, &event, attempt);
+        let context = Arc::new(CallContext { filter: None, delivery: Some(DeliveryWishes::default()) });
+        let call = call(&shadow.rehearsal.plugin, entry, &event, attempt, context);
         let say = |answer| Said::by_receiver(&self::receipt(answer));
         shadow.run(&event.metadata.event_type, &live, call, say).await;
     });

@@ -23,7 +23,7 @@ use hookbox_sandbox::Contract;
 use hookbox_store::{AuditEntry, AuditQuery, StoreError};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, watch};
 
 use self::desk::{Desk, Meters};
 use self::on_the_way::OnTheWay;
@@ -31,7 +31,7 @@ use crate::files::ReleaseFiles;
 use crate::generation::Generation;
 use crate::keep;
 use crate::load::{LoadError, contract};
-use crate::record::{PluginRecord, Release, Source};
+use crate::record::{PluginRecord, Release, Source, Standing};
 use crate::trial::{TrialEnd, TrialVerdict};
 use crate::views::PluginOverview;
 
@@ -62,6 +62,8 @@ struct Inner {
     records: ArcSwap<Records>,
     generation: ArcSwapOption<Generation>,
     verdicts: UnboundedSender<TrialVerdict>,
+    /// How many changes became true.
+    changes: watch::Sender<u64>,
     meters: Meters,
 }
 
@@ -96,6 +98,7 @@ impl Registry {
             desk: Mutex::new(Desk { records, number, ..Desk::default() }),
             generation: ArcSwapOption::empty(),
             verdicts,
+            changes: watch::Sender::new(0),
             meters: Meters::new(),
         });
         tokio::spawn(heed(Arc::downgrade(&inner), decided));
@@ -115,6 +118,16 @@ impl Registry {
     /// What is live; `None` before the first generation is. A call takes it once and keeps it.
     pub fn generation(&self) -> Option<Arc<Generation>> {
         self.0.generation.load_full()
+    }
+
+    /// Hears of every change, after it became true: of what is live, of what is kept, and of a quarantine's end by hand.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.changes.subscribe()
+    }
+
+    /// Whether a plugin is meant to run; `None` for one that nobody heard of.
+    pub fn standing(&self, plugin: &str) -> Option<Standing> {
+        self.0.records.load().get(plugin).map(|record| record.standing)
     }
 
     /// Admits a component and does with it what was asked.

@@ -1,5 +1,7 @@
 //! The `[plugins]` and `[filters]` tables of the configuration.
 
+mod delivery;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +14,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::breaker::QuarantineRule;
+
+pub use delivery::{DeliveryRule, DeliveryTable};
 
 /// The `[plugins]` table: a table a plugin, and whether the embedded samples run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +56,8 @@ pub struct PluginTable {
     pub limits: LimitsTable,
     /// When it is put aside.
     pub quarantine: QuarantineTable,
+    /// On which terms it gets its events.
+    pub delivery: DeliveryTable,
     /// The hooks that its generic interfaces (`any-filter`, `any-event`) get.
     pub hooks: Vec<String>,
     /// A hook for its generic interfaces too, if it has any. Set by commands that try a component, never by a

@@ -142,6 +142,10 @@ impl Logging for Open {
 
 impl bindings::hookbox::plugin::types::Host for Open {}
 
+impl bindings::hookbox::plugin::delivery::Host for Open {
+    fn not_before(&mut self, _milliseconds: u64) {}
+}
+
 /// The same component through static bindings.
 struct Static {
     engine: Engine,

@@ -17,7 +17,7 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::grants::{Capability, Grants};
 use crate::state::CallState;
 
-pub use context::CallContext;
+pub use context::{CallContext, DeliveryWishes};
 pub use course_archive::{ArchiveFault, ArchiveQuery, ArchiveStatus, CourseArchive};
 pub use http::{Resolver, Resolving};
 pub use key_value::{KeyValue, KeyValueBucket, KeyValueFault, KeyValueQuota};
@@ -60,6 +60,7 @@ pub(crate) fn linker(engine: &Engine, grants: &Grants) -> wasmtime::Result<Linke
 pub(crate) const OFFERED: &[&str] = &[
     "hookbox:plugin/types",
     "hookbox:plugin/context",
+    "hookbox:plugin/delivery",
     "wasi:config/store",
     "wasi:logging/logging",
     "wasi:cli/environment",

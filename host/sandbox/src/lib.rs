@@ -28,8 +28,8 @@ mod state;
 pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
 pub use call::Answer;
 pub use capabilities::{
-    ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, KeyValue, KeyValueBucket,
-    KeyValueFault, KeyValueQuota, Resolver, Resolving, Services, Settings,
+    ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CourseArchive, DeliveryWishes, KeyValue,
+    KeyValueBucket, KeyValueFault, KeyValueQuota, Resolver, Resolving, Services, Settings,
 };
 pub use compile::child::compile_as_child;
 pub use compile::{ChildCompiler, Compiler};

@@ -1,7 +1,9 @@
-//! `/admin/api/`: the plugins and their releases, and every change to them. For staff and superusers.
+//! `/admin/api/`: the plugins and their releases, the events and their deliveries, and every change to them. For staff and
+//! superusers.
 
 mod audit;
 mod changes;
+pub(crate) mod events;
 mod problems;
 mod reload;
 mod tag;
@@ -81,6 +83,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/admin/api/plugins/{name}/lift", post(changes::lift))
         .route("/admin/api/reload", post(reload::reload))
         .route("/admin/api/audit", get(audit::read))
+        .merge(events::routes())
 }
 
 /// A list that the asker has already is not sent again.

@@ -10,6 +10,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hookbox_archive::Archive;
+use hookbox_delivery::Delivery;
 use hookbox_plugins::{Generation, Registry};
 use hookbox_sandbox::Sandbox;
 use hookbox_store::Store;
@@ -20,9 +21,9 @@ use crate::auth::{AuthError, Authenticator};
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::identity::{self, Contradictions};
-use crate::inbox::Inbox;
 use crate::openapi::{self, Published};
 use crate::problem::Problem;
+use crate::receivers::PluginReceivers;
 use crate::reload::{Reloads, Reread};
 use crate::throttle::Throttle;
 use crate::{admin, archive, events, filters, health, hooks, telemetry};
@@ -50,7 +51,7 @@ pub struct App {
     pub(crate) uploads: admin::Uploads,
     pub(crate) sandbox: Sandbox,
     pub(crate) metrics: PrometheusHandle,
-    pub(crate) inbox: Inbox,
+    pub(crate) delivery: Delivery<PluginReceivers>,
     pub(crate) store: Store,
     pub(crate) archive: Archive,
     pub(crate) auth: Authenticator,
@@ -80,13 +81,14 @@ impl App {
         let cors = Cors::new(&config.cors).map_err(AppError::Cors)?;
         let mut auth = Authenticator::new(&config.auth, &config.folder, &config.server.data)?;
         auth.trust_origins(config.cors.origins.clone())?;
+        let receivers = PluginReceivers::new(plugins.clone());
         Ok(Arc::new(Self {
             plugins,
             reloads: Reloads::new(config.clone(), reread),
             uploads: admin::Uploads::default(),
             sandbox,
             metrics: telemetry::recorder(),
-            inbox: Inbox::new(config.server.events_in_flight),
+            delivery: Delivery::new(store.clone(), receivers, config.events.options()),
             archive: Archive::new(store.clone()),
             store,
             auth,

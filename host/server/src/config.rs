@@ -1,6 +1,7 @@
 //! `hookbox.toml`: read, overlaid, checked. The host never writes it.
 
 mod depth;
+mod events;
 mod variables;
 
 use std::net::SocketAddr;
@@ -20,6 +21,8 @@ use crate::auth::AuthTable;
 use crate::cors::{Cors, CorsTable};
 use crate::throttle::Rate;
 
+pub use events::{EventsTable, KeepTable};
+
 /// The file that is read when nobody names another.
 pub const DEFAULT_FILE: &str = "hookbox.toml";
 /// Variables that belong to the command and not to the configuration.
@@ -37,6 +40,8 @@ pub struct Config {
     pub auth: AuthTable,
     /// `[archive]`.
     pub archive: ArchiveTable,
+    /// `[events]`.
+    pub events: EventsTable,
     /// `[cors]`.
     pub cors: CorsTable,
     /// `[plugins]`.
@@ -58,8 +63,6 @@ pub struct ServerTable {
     pub data: PathBuf,
     /// The most bytes of a request's body. Default 1 MiB.
     pub body: ByteSize,
-    /// Events accepted and not yet delivered; more are answered 503. Default 1,024.
-    pub events_in_flight: u32,
     /// How long a stopping server waits for calls in flight. Default 30 seconds.
     #[serde(with = "humantime_serde")]
     pub shutdown_grace: Duration,
@@ -76,7 +79,6 @@ impl Default for ServerTable {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             data: "hookbox-data".into(),
             body: ByteSize::mib(1),
-            events_in_flight: 1_024,
             shutdown_grace: Duration::from_secs(30),
             guest_memory: ByteSize::gib(2),
             compile: CompileTable::default(),
@@ -221,10 +223,8 @@ impl Config {
     /// Checks what was put together from files and variables.
     fn read(layers: &Figment) -> Result<Self, ConfigError> {
         let config: Self = layers.extract().map_err(mistakes)?;
-        if config.server.events_in_flight == 0 {
-            return Err(ConfigError(vec!["server.events_in_flight: must be at least 1".into()]));
-        }
-        let mistakes = config.server.compile.mistakes();
+        let mut mistakes = config.server.compile.mistakes();
+        mistakes.extend(config.events.mistakes());
         if !mistakes.is_empty() {
             return Err(ConfigError(mistakes));
         }
@@ -302,6 +302,9 @@ fn describe(mistake: &figment::Error) -> String {
                 key = mistake.path.iter().chain([field]).cloned().collect::<Vec<_>>().join(".");
             }
             match names::nearest(field, known.iter().copied()) {
+                _ if key == "server.events_in_flight" => {
+                    "is no more: events wait on the disk, and events.backlog says how many may".to_owned()
+                }
                 Some(near) => format!("unknown key; did you mean {near}?"),
                 None => format!("unknown key; known here: {}", known.join(", ")),
             }

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hookbox_delivery::AcceptError;
 use hookbox_hooks::cloudevents::{self, CloudEventError, ContentMode};
 use hookbox_hooks::{Mismatch, ReceivedEvent};
 use hookbox_plugins::Generation;
 use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -17,6 +19,9 @@ use crate::app::App;
 use crate::body::{Body, check_depth};
 use crate::filters::unknown;
 use crate::problem::Problem;
+
+/// Seconds until events that were not taken are worth sending again.
+const AGAIN_SECONDS: u32 = 5;
 
 /// The events that were taken, in their order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,12 +39,16 @@ pub(crate) struct Accepted {
     /// The id it was sent with, where that is no UUID.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    pub(crate) ce_id: Option<serde_json::Value>,
+    pub(crate) ce_id: Option<Value>,
     /// The event's type.
     #[serde(rename = "type")]
     pub(crate) event_type: String,
-    /// How many receivers it has.
+    /// How many receivers it has; of a duplicate 0, as it goes to nobody again.
     pub(crate) receivers: usize,
+    /// `true` where an event with this source and id is known already; left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    pub(crate) duplicate: Option<bool>,
 }
 
 pub(crate) async fn accept(
@@ -55,22 +64,37 @@ pub(crate) async fn accept(
             _ => problem.with("index", at),
         })?;
     }
-    let accepted: Vec<Accepted> = events
-        .iter()
-        .map(|event| Accepted {
-            id: event.metadata.id.clone(),
-            ce_id: event.extensions.get("ce_id").cloned(),
-            event_type: event.metadata.event_type.clone(),
-            receivers: generation.receivers(&event.metadata.event_type).map_or(0, <[_]>::len),
-        })
-        .collect();
-    app.inbox.take(&generation, events).map_err(|_| {
-        Problem::busy(
-            "events-in-flight",
-            "too many events wait for their receivers; send this one again later",
-        )
-    })?;
-    Ok((StatusCode::ACCEPTED, Json(EventsAccepted { accepted })).into_response())
+    let told: Vec<_> = events.iter().map(names).collect();
+    let taken = app.delivery.accept(events).await.map_err(|error| refused(&error))?;
+    let accepted = told.into_iter().zip(taken).map(|((id, ce_id, event_type), taken)| Accepted {
+        id,
+        ce_id,
+        event_type,
+        receivers: taken.receivers,
+        duplicate: taken.duplicate.then_some(true),
+    });
+    let accepted = EventsAccepted { accepted: accepted.collect() };
+    Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
+}
+
+/// By what an event is known: its id, the one it was sent with, and its type.
+fn names(event: &ReceivedEvent) -> (String, Option<Value>, String) {
+    let metadata = &event.metadata;
+    (metadata.id.clone(), event.extensions.get("ce_id").cloned(), metadata.event_type.clone())
+}
+
+/// Why nothing was taken, and when to send it again. Whoever holds an event must not drop it for any of these.
+pub(crate) fn refused(error: &AcceptError) -> Problem {
+    let problem = match error {
+        AcceptError::Backlog { .. } | AcceptError::Full { .. } | AcceptError::Stopping => {
+            Problem::busy(error.code(), error.to_string())
+        }
+        AcceptError::Store(error) => {
+            tracing::warn!(%error, code = error.code(), "events were not taken");
+            Problem::store(error)
+        }
+    };
+    problem.retry_after(AGAIN_SECONDS)
 }
 
 fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem> {

@@ -13,22 +13,30 @@ mod filters;
 mod health;
 mod hooks;
 mod identity;
-mod inbox;
 mod openapi;
 mod path;
 mod problem;
+mod receivers;
 mod reload;
 mod serve;
 mod services;
 mod telemetry;
 mod throttle;
 
+pub use admin::events::{
+    BulkAsked, BulkDone, EventDesk, EventInFull, EventList, EventRef, EventsAsked, EventsSummary, Names,
+    ReplayAsked, ReplayCount, ReplayList, ReplayView,
+};
 pub use app::{App, AppError, router};
 pub use auth::{AuthError, AuthTable, Authenticator, TokenRequest};
-pub use config::{ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, ServerTable};
+pub use config::{
+    ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, EventsTable, KeepTable, ServerTable,
+};
 pub use cors::CorsTable;
 pub use filters::FilterAnswer;
 pub use identity::HOOKS_RUN;
+pub use problem::Problem;
+pub use receivers::PluginReceivers;
 pub use reload::Reread;
 pub use serve::{ServeError, compile_cache, serve};
 pub use services::services;

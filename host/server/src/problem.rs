@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::archive::status_of;
 
-/// An error answer.
+/// An error answer: why something was not done.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
@@ -97,8 +97,8 @@ impl Problem {
         self.code
     }
 
-    /// The answer's body.
-    pub(crate) fn body(&self) -> Value {
+    /// The answer's body, a JSON object.
+    pub fn body(&self) -> Value {
         let mut body = json!({
             "type": format!("urn:hookbox:problem:{}", self.code),
             "title": self.status.canonical_reason().unwrap_or("Error"),

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::auth::AuthTable;
-use crate::config::{ArchiveTable, Config, ConfigError, DatabaseTable, ServerTable};
+use crate::config::{ArchiveTable, Config, ConfigError, DatabaseTable, EventsTable, ServerTable};
 use crate::cors::CorsTable;
 
 /// Reads the configuration again, with everything that the server's start laid over it.
@@ -142,12 +142,12 @@ macro_rules! keys {
 
 /// The keys outside `[plugins]` and `[filters]` that differ.
 fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
-    let Config { server, database, auth, archive, cors, plugins: _, filters: _, folder: _ } = running;
+    let Config { server, database, auth, archive, events, cors, plugins: _, filters: _, folder: _ } = running;
     let mut found = Vec::new();
     keys!(
         found,
         "server",
-        ServerTable { listen, data, body, events_in_flight, shutdown_grace, guest_memory, compile },
+        ServerTable { listen, data, body, shutdown_grace, guest_memory, compile },
         server,
         read.server
     );
@@ -176,6 +176,7 @@ fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
         read.auth
     );
     keys!(found, "archive", ArchiveTable { rate_limit, body }, archive, read.archive);
+    keys!(found, "events", EventsTable { backlog, backlog_bytes, keep }, events, read.events);
     keys!(found, "cors", CorsTable { origins }, cors, read.cors);
     found
 }
@@ -197,6 +198,7 @@ mod tests {
         read.server.compile.cpu = std::time::Duration::from_secs(7);
         read.database.max_size = Some(bytesize::ByteSize::gib(1));
         read.archive.body = bytesize::ByteSize::mib(2);
+        read.events.keep.dead = std::time::Duration::from_secs(7);
         read.cors.origins.push("https://apps.example.com".into());
         let named = [
             "server.body",
@@ -204,6 +206,7 @@ mod tests {
             "database.max_size",
             "auth.secret",
             "archive.body",
+            "events.keep",
             "cors.origins",
         ];
         assert_eq!(differences(&running, &read), named);

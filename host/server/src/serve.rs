@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hookbox_plugins::{ChangeError, DataLock, LoadError, LockError, Registry, RegistryOptions, Sample};
 use hookbox_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
-use hookbox_store::{OpenError, Store};
+use hookbox_store::{OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -48,6 +48,9 @@ pub enum ServeError {
     /// The sandbox cannot be made.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The journal of events cannot be read or written.
+    #[error("the events that wait could not be taken up: {0}")]
+    Events(StoreError),
     /// What is kept of plugins cannot be read.
     #[error(transparent)]
     Plugins(#[from] ChangeError),
@@ -74,7 +77,8 @@ pub fn compile_cache(data: &Path) -> PathBuf {
     data.join("cache").join("components")
 }
 
-/// Serves until `stop` ends, then finishes calls in flight and accepted events, within the configured grace.
+/// Serves until `stop` ends, then finishes calls in flight within the configured grace; events that wait stay for the next
+/// start.
 /// `ready` hears the address once calls can be answered. `compiler` compiles the plugins; when `stop` ends before they
 /// are loaded, this does not wait for it. `reread` reads the configuration again, with all that was laid over it: at each
 /// `SIGHUP` and each time that an operator asks for it.
@@ -149,7 +153,14 @@ pub async fn serve(
         () = app.watch(config) => true,
         () = &mut stop => false,
     };
+    let delivering = tokio::spawn(heed_changes(app.clone()));
     if watched {
+        // What waits is not begun while some of its receivers are still on their way.
+        if let Err(error) = app.delivery.start().await {
+            delivering.abort();
+            http.abort();
+            return Err(ServeError::Events(error));
+        }
         #[cfg(unix)]
         let reloading = tokio::spawn(reload::at_hangups(app.clone(), hangups));
         ready(address);
@@ -172,9 +183,13 @@ pub async fn serve(
         Ok(Err(error)) => tracing::error!(%error, "the server's task ended in a panic: please report this"),
         Err(_) => tracing::warn!("some requests did not end within the grace"),
     }
-    if !app.inbox.drain(grace).await {
-        tracing::warn!("some events were not delivered within the grace");
+    if !app.delivery.stop(grace).await {
+        tracing::warn!(
+            "some receivers did not end within the grace; the next start gives them their events again"
+        );
     }
+    delivering.abort();
+    let _ = delivering.await;
     upkeep.abort();
     // A connection that ends last may have the app for a moment longer, and with it the database.
     drop((app, plugins));
@@ -183,6 +198,14 @@ pub async fn serve(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells the lanes of each change of the plugins.
+async fn heed_changes(app: Arc<App>) {
+    let mut changes = app.plugins.changes();
+    while changes.changed().await.is_ok() {
+        app.delivery.plugins_changed();
+    }
 }
 
 /// Takes the data folder for this server. A command that works on it for a moment is waited for.

@@ -20,6 +20,14 @@ const COMPILATION_SECONDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 /// How long compiling took.
 const COMPILATION: &str = "hookbox_compilation_seconds";
 
+/// Upper bounds in seconds of a delivery's lag, from an idle host to a backlog of a day.
+const LAG_SECONDS: &[f64] = &[
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3_600.0,
+    86_400.0,
+];
+/// How long an event waited for the first call of a receiver.
+const DELIVERY_LAG: &str = "hookbox_delivery_lag_seconds";
+
 /// Credentials that were looked at, by how it went.
 pub(crate) const AUTHENTICATIONS: &str = "hookbox_authentications_total";
 /// Requests to the archive API, by resource, method and status.
@@ -43,6 +51,9 @@ fn install() -> PrometheusHandle {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)
         .and_then(|builder| {
             builder.set_buckets_for_metric(Matcher::Full(COMPILATION.to_owned()), COMPILATION_SECONDS)
+        })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full(DELIVERY_LAG.to_owned()), LAG_SECONDS)
         })
         .unwrap_or_else(|_| PrometheusBuilder::new());
     let recorder = builder.build_recorder();
@@ -114,11 +125,7 @@ fn install() -> PrometheusHandle {
         UPLOADS,
         "Components that were sent to the server, by result: what came of the release, or the refusal's code."
     );
-    metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202.");
-    metrics::describe_gauge!(
-        "hookbox_events_in_flight",
-        "Events accepted and not yet delivered to all receivers."
-    );
+    describe_events();
     metrics::describe_gauge!(
         "hookbox_guest_memory_bytes",
         "Bytes of linear memory that all plugins' instances together have."
@@ -132,6 +139,43 @@ fn install() -> PrometheusHandle {
         "Bytes kept resident in free memories of the pool."
     );
     handle
+}
+
+/// What the journal of events and its lanes count.
+fn describe_events() {
+    metrics::describe_counter!("hookbox_events_accepted_total", "Events answered with 202, known ones too.");
+    metrics::describe_counter!(
+        "hookbox_events_duplicate_total",
+        "Events among them that were known already."
+    );
+    metrics::describe_counter!(
+        "hookbox_events_refused_total",
+        "Events that were not taken because too much waits, the server stops, or the database failed."
+    );
+    metrics::describe_counter!(
+        "hookbox_delivery_attempts_total",
+        "Attempts to deliver an event, by plugin and outcome."
+    );
+    metrics::describe_gauge!("hookbox_deliveries_waiting", "Deliveries that wait or run, by plugin.");
+    metrics::describe_gauge!(
+        "hookbox_dead_letters",
+        "Deliveries that are not tried again by themselves, by plugin."
+    );
+    metrics::describe_histogram!(
+        DELIVERY_LAG,
+        "Seconds from an event's arrival to the first call of a receiver with it, by plugin."
+    );
+    metrics::describe_gauge!(
+        "hookbox_oldest_waiting_seconds",
+        "Seconds since the arrival of the oldest event that waits for a plugin, by plugin."
+    );
+    metrics::describe_gauge!("hookbox_events_kept", "Events in the journal, by class: open, dead, done.");
+    metrics::describe_gauge!("hookbox_events_bytes", "Bytes of their data, by class: open, dead, done.");
+    metrics::describe_counter!(
+        "hookbox_events_pruned_total",
+        "Events that went because they were old or too many."
+    );
+    metrics::describe_gauge!("hookbox_replays_running", "Replays that are under way.");
 }
 
 /// Keeps the recorder's memory bounded between scrapes.
@@ -153,6 +197,9 @@ pub(crate) async fn render(State(app): State<Arc<App>>) -> impl IntoResponse {
         metrics::gauge!("hookbox_pool_resident_bytes").set(pool.resident_bytes as f64);
     }
     app.measure_plugins();
+    if let Err(error) = app.delivery.measure().await {
+        tracing::debug!(%error, "the journal's gauges stay as they were");
+    }
     metrics::gauge!("hookbox_guest_memory_bytes").set(app.sandbox.guest_memory().used_bytes as f64);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

@@ -8,7 +8,7 @@ use super::operator::Place;
 use super::report::{list, text};
 use crate::Done;
 
-/// Show who did what to the plugins, the latest first.
+/// Show who did what to the plugins and to events, the latest first.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookbox audit
@@ -52,6 +52,9 @@ fn line(entry: &Value) -> String {
     if let Some(reason) = detail["reason"].as_str().and_then(|reason| reason.lines().next()) {
         line.push_str(&format!(", {reason}"));
     }
+    if let Some(changed) = detail["changed"].as_u64() {
+        line.push_str(&format!(", {changed} deliveries"));
+    }
     if let Some(counts) = detail["counts"].as_object() {
         let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
         line.push_str(&format!(" ({})", counts.join(", ")));
@@ -76,12 +79,15 @@ mod tests {
              "release": 2, "generation": 7, "detail": {"counts": {"calls": 3, "different": 1}}},
             {"at": "2026-11-22T07:00:00Z", "actor": "ada", "action": "install", "outcome": "rejected", "plugin": "about",
              "release": 1, "detail": {"reason": "the component is refused\n  - why"}},
+            {"at": "2026-11-22T06:00:00Z", "actor": "ada", "action": "retry-events", "outcome": "done", "plugin": "about",
+             "release": null, "detail": {"changed": 12, "next": null}},
         ]});
         let expected = "\
 2026-11-22T10:00:00Z ada install about release 2 generation 9: live
 2026-11-22T09:00:00Z configuration reload generation 8: done
 2026-11-22T08:00:00Z rule end-trial about release 2 generation 7: ended (calls 3, different 1)
-2026-11-22T07:00:00Z ada install about release 1: rejected, the component is refused";
+2026-11-22T07:00:00Z ada install about release 1: rejected, the component is refused
+2026-11-22T06:00:00Z ada retry-events about: done, 12 deliveries";
         assert_eq!(told(&entries), expected);
         assert_eq!(told(&json!({"entries": []})), "nothing was done yet");
     }

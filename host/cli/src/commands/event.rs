@@ -72,8 +72,13 @@ impl Send {
             if json {
                 output::json(&answer)?;
             } else {
-                let receivers = &answer["accepted"][0]["receivers"];
-                output::text(&format!("accepted {id} for {receivers} receiver(s)"))?;
+                let accepted = &answer["accepted"][0];
+                output::text(&match (accepted["duplicate"].as_bool(), &accepted["receivers"]) {
+                    (Some(true), _) => {
+                        format!("accepted {id}: it is known already, and goes to nobody again")
+                    }
+                    (_, receivers) => format!("accepted {id} for {receivers} receiver(s)"),
+                })?;
             }
             return Ok(Done::Well);
         }

@@ -8,6 +8,7 @@ pub(crate) mod compile;
 pub(crate) mod config;
 pub(crate) mod db;
 pub(crate) mod event;
+pub(crate) mod events;
 pub(crate) mod filter;
 pub(crate) mod hooks;
 mod operator;

@@ -1,7 +1,8 @@
-//! Working on plugins: through a running server, or in a data folder that no server uses. Commands are written once; what
+//! Working on plugins and events: through a running server, or in a data folder that no server uses. Commands are written once; what
 //! they get is the server's own JSON either way.
 
 mod here;
+mod journal;
 mod server;
 
 use anyhow::{Context as _, bail};
@@ -14,6 +15,8 @@ use super::client::{Caller, Client};
 use crate::Done;
 use crate::output;
 use here::Here;
+
+pub(crate) use journal::Bulk;
 
 /// Where the plugins are, and who asks.
 #[derive(Debug, Args)]

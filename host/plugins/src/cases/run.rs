@@ -121,7 +121,7 @@ async fn answer(
 ) -> Result<StepAnswer, CallFailure> {
     let filter_type = filter.filter_type.as_str();
     let metadata = FilterConfig::default().metadata(filter_type, &[plugin.name().to_owned()]);
-    let context = Arc::new(CallContext { filter: Some(metadata) });
+    let context = Arc::new(CallContext { filter: Some(metadata), delivery: None });
     let time = plugin.limits().filter_time();
     if !generic {
         let lifted = called(plugin, function, kwargs, &context, time).await?;

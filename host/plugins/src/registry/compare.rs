@@ -54,6 +54,7 @@ fn keys(old: &Terms, new: &Terms) -> Vec<String> {
         ("max_calls", a.max_calls == b.max_calls),
         ("limits", a.limits == b.limits),
         ("quarantine", a.quarantine == b.quarantine),
+        ("delivery", a.delivery == b.delivery),
         ("hooks", a.hooks == b.hooks),
     ] {
         if !same {

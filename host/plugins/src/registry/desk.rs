@@ -158,6 +158,7 @@ impl Inner {
             self.go_live(next);
             self.meters.commit.record(began.elapsed());
         }
+        self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
         Ok(desk.number)
     }
 

@@ -254,6 +254,25 @@ async fn a_reload_happens_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn who_watches_hears_of_each_change_after_it_is_true() {
+    let host = Host::new();
+    let registry = host.started().await;
+    let mut changes = registry.changes();
+    registry.install(new("about", variant(1)), ada()).await.unwrap();
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    assert_eq!(registry.standing("about"), Some(Standing::Enabled));
+    registry.disable("about", ada()).await.unwrap();
+    changes.changed().await.unwrap();
+    assert_eq!(registry.standing("about"), Some(Standing::Disabled));
+    // A change of what is kept alone is one too.
+    registry.remove("about", Rows::Keep, ada()).await.unwrap();
+    changes.changed().await.unwrap();
+    assert_eq!((registry.standing("about"), registry.standing("nobody")), (Some(Standing::Removed), None));
+    assert!(!changes.has_changed().unwrap());
+}
+
+#[tokio::test]
 async fn a_component_that_is_lost_is_put_aside_and_the_rest_serves() {
     let host = Host::new();
     let registry = host.started().await;

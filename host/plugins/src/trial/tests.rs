@@ -86,6 +86,7 @@ fn live(sandbox: &Sandbox, bytes: &[u8]) -> Arc<LivePlugin> {
         hooks: [FILTER, REGISTRATION, EVENT].map(str::to_owned).into(),
         origin: "a test".into(),
         release: 0,
+        delivery: crate::settings::DeliveryRule::default(),
         terms: crate::candidate::Terms::default(),
         circuit: Circuit::new("tried", Some(rule)),
     })
@@ -145,7 +146,7 @@ impl Tried {
             sourcelib: Vec::new(),
         };
         let event = ReceivedEvent { metadata, data: json!({}), extensions: Map::new() };
-        self.generation.receivers(EVENT).unwrap()[0].deliver(&event, 1).await
+        self.generation.receivers(EVENT).unwrap()[0].deliver(&event, 1).await.receipt
     }
 
     fn digest(&self) -> &str {
@@ -311,6 +312,17 @@ async fn deliveries_are_tried_as_calls_are() {
     let tried = Tried::new(&good, &receiver("unreachable"), plan(TrialKind::Canary, 100.0), 1);
     assert!(matches!(tried.deliver().await, Receipt::Failed(_)));
     assert_eq!(tried.trial.view().counts.failed, 1);
+}
+
+#[tokio::test]
+async fn an_event_goes_to_the_live_release_while_the_tried_one_is_put_aside() {
+    let tried = Tried::new(&receiver("(nop)"), &receiver("unreachable"), plan(TrialKind::Canary, 100.0), 1);
+    for _ in 0..3 {
+        assert!(matches!(tried.deliver().await, Receipt::Failed(_)));
+    }
+    assert!(tried.trial.candidate.quarantine().is_some());
+    assert_eq!(tried.deliver().await, Receipt::Delivered);
+    assert_eq!(tried.trial.view().counts.failed, 4, "not being called counts against it all the same");
 }
 
 /// A step that answers with all its arguments as the argument `seen`.

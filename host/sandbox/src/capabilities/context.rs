@@ -1,14 +1,46 @@
 //! `hookbox:plugin/context`: what the guest may know about the call it is in.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use super::bindings::hookbox::plugin::context::{FilterMetadata, Host};
-use super::bindings::hookbox::plugin::types;
+use super::bindings::hookbox::plugin::{delivery, types};
 use crate::state::CallState;
 
 /// What the guest can ask about a call.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct CallContext {
     /// The filter's metadata; `None` for events and the settings' check.
     pub filter: Option<hookbox_hooks::StepMetadata>,
+    /// What a receiver says about its delivery; `None` for filters and the settings' check.
+    pub delivery: Option<DeliveryWishes>,
+}
+
+/// What a receiver says about the delivery it is called with.
+#[derive(Debug, Default)]
+pub struct DeliveryWishes {
+    not_before_ms: AtomicU64,
+}
+
+/// The longest pause that a receiver can ask for: a day.
+const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
+
+impl DeliveryWishes {
+    /// The pause before the next attempt that the receiver asked for last, if it did.
+    pub fn not_before(&self) -> Option<Duration> {
+        let asked = self.not_before_ms.load(Ordering::Relaxed);
+        (asked > 0).then(|| Duration::from_millis(asked))
+    }
+}
+
+impl delivery::Host for CallState {
+    fn not_before(&mut self, milliseconds: u64) -> wasmtime::Result<()> {
+        self.count_host_call()?;
+        if let Some(wishes) = &self.context.delivery {
+            wishes.not_before_ms.store(milliseconds.min(LONGEST_MS), Ordering::Relaxed);
+        }
+        Ok(())
+    }
 }
 
 impl Host for CallState {

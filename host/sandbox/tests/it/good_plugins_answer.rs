@@ -149,9 +149,10 @@ async fn a_guest_can_ask_about_the_call_it_is_in() {
         running_pipeline: vec!["one".into(), "two".into()],
         extra_config: object(json!({"log_level": "info"})),
     };
-    for (context, expected) in
-        [(CallContext { filter: Some(metadata) }, "org.example.about.v1"), (CallContext::default(), "tried")]
-    {
+    for (context, expected) in [
+        (CallContext { filter: Some(metadata), delivery: None }, "org.example.about.v1"),
+        (CallContext::default(), "tried"),
+    ] {
         let answer = asks.call(only_function(&asks), &arguments("/"), Arc::new(context), AGES).await;
         assert_eq!(new_url(answer), expected);
     }

@@ -156,6 +156,7 @@ fn is_read_or_explained(given: &Given) {
                     table.limits.limits().err(),
                     table.isolation().err(),
                     table.quarantine.rule().err(),
+                    table.delivery.rule().err(),
                 ];
                 mistakes.iter().flatten().for_each(|mistake| can_be_shown(mistake));
             }

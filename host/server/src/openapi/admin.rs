@@ -1,6 +1,7 @@
 //! The operations on plugins: looking at them. What changes them is in [`changes`].
 
 mod changes;
+pub(super) mod events;
 mod examples;
 mod install;
 mod upkeep;
@@ -59,6 +60,7 @@ pub(super) fn paths(config: &Config) -> Vec<(String, PathItem)> {
     ];
     paths.extend(changes::paths(config));
     paths.extend(upkeep::paths(config));
+    paths.extend(events::paths(config));
     paths
 }
 

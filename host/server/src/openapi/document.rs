@@ -17,6 +17,9 @@ use super::schemas::{
     ProblemDetails, ResourceDescription,
 };
 use super::{admin, archive, events, hooks, host, security};
+use crate::admin::events::{
+    BulkAsked, BulkDone, EventInFull, EventList, EventsSummary, ReplayAsked, ReplayCount, ReplayList,
+};
 use crate::admin::{AuditPage, Lifted, PluginList};
 use crate::archive::ListBody;
 use crate::config::Config;
@@ -54,6 +57,7 @@ pub(super) fn document(config: &Config) -> OpenApi {
             tag(archive::TAG, format!("{}\n\n{}", archive::ABOUT, archive_limits(config))),
             tag(hooks::TAG, format!("{}\n\n{}", hooks::ABOUT, hook_limits(config))),
             tag(admin::TAG, admin::ABOUT.to_owned()),
+            tag(admin::events::TAG, admin::events::ABOUT.to_owned()),
             tag(host::TAG, host::ABOUT.to_owned()),
         ]))
         .paths(paths)
@@ -74,10 +78,10 @@ fn archive_limits(config: &Config) -> String {
 
 fn hook_limits(config: &Config) -> String {
     format!(
-        "A body may have {} bytes ({}), and its JSON 64 levels. {} events may wait for their receivers.",
+        "A body may have {} bytes ({}), and its JSON 64 levels. {} deliveries of events may wait for their receivers.",
         config.server.body.as_u64(),
         config.server.body,
-        config.server.events_in_flight
+        config.events.backlog
     )
 }
 
@@ -97,7 +101,7 @@ fn components(config: &Config) -> Components {
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// The types that bodies and answers name; what they are made of comes with them.
-const SCHEMAS: [fn() -> Schemas; 24] = [
+const SCHEMAS: [fn() -> Schemas; 32] = [
     with_parts::<ArchiveRoot>,
     with_parts::<ListBody<'static>>,
     with_parts::<ArchiveStatusWrite>,
@@ -122,6 +126,14 @@ const SCHEMAS: [fn() -> Schemas; 24] = [
     with_parts::<TrialRequest>,
     with_parts::<Reloaded>,
     with_parts::<AuditPage>,
+    with_parts::<EventList>,
+    with_parts::<EventInFull>,
+    with_parts::<EventsSummary>,
+    with_parts::<BulkAsked>,
+    with_parts::<BulkDone>,
+    with_parts::<ReplayAsked>,
+    with_parts::<ReplayList>,
+    with_parts::<ReplayCount>,
 ];
 
 /// A type's schema and those that it refers to.

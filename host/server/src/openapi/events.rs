@@ -1,6 +1,7 @@
 //! The operation that takes events.
 
 use axum::http::StatusCode;
+use hookbox_delivery::AcceptError;
 use hookbox_hooks::cloudevents::{CloudEventError, parse_batch, parse_structured};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -16,7 +17,7 @@ use super::parts::{
 use super::schemas::CloudEvent;
 use super::security::Login;
 use crate::config::Config;
-use crate::events::{Accepted, EventsAccepted};
+use crate::events::{Accepted, EventsAccepted, refused};
 use crate::filters::unknown;
 use crate::problem::Problem;
 
@@ -43,9 +44,10 @@ pub(super) fn path(config: &Config) -> (String, PathItem) {
         "sendEvents",
         "Send events",
         "Takes CloudEvents 1.0 in three forms: one event, a batch, or in binary form the data alone with the \
-         attributes in `ce-` headers. `data` is an object with the event's one data key.\n\nEvery receiver \
-         gets each event on its own; what one of them does is not felt by another. A batch is taken whole or \
-         not at all.",
+         attributes in `ce-` headers. `data` is an object with the event's one data key.\n\nWhat is answered with \
+         202 is written down: every receiver gets each event at least once, on its own; what one of them does is \
+         not felt by another. An event whose `source` and `id` are known already is taken and goes to nobody again. A \
+         batch is taken whole or not at all.",
     )
     .parameters(Some(headers()))
     .request_body(Some(bodies()))
@@ -53,10 +55,10 @@ pub(super) fn path(config: &Config) -> (String, PathItem) {
     .responses_of(answers())
     .responses_of(common(
         config,
-        vec![Problem::busy(
-            "events-in-flight",
-            "too many events wait for their receivers; send this one again later",
-        )],
+        vec![
+            refused(&AcceptError::Backlog { waiting: 5_000_000, most: 5_000_000 }),
+            refused(&AcceptError::Stopping),
+        ],
     ));
     (PATH.to_owned(), item([(HttpMethod::Post, post)]))
 }
@@ -137,7 +139,10 @@ fn answers() -> [Answer; 6] {
         ce_id: ce_id.map(Into::into),
         event_type: EVENT.into(),
         receivers: 1,
+        duplicate: None,
     };
+    let known = Accepted { receivers: 0, duplicate: Some(true), ..one(ID, None) };
+    let known = EventsAccepted { accepted: vec![known] };
     let single = EventsAccepted { accepted: vec![one(ID, None)] };
     let named =
         EventsAccepted { accepted: vec![one("c1b5e9a2-4a0e-5c57-8f0e-2f1f3d5b7a90", Some("import-2"))] };
@@ -157,6 +162,7 @@ fn answers() -> [Answer; 6] {
             vec![
                 Shown::new("event", "An event whose id is a UUID", json!(single)),
                 Shown::new("renamed", "An event with an id of another form", json!(named)),
+                Shown::new("duplicate", "An event that was known already", json!(known)),
             ],
         ),
         problems(

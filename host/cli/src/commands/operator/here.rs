@@ -9,7 +9,7 @@ use hookbox_plugins::{
     Source,
 };
 use hookbox_sandbox::{Sandbox, SandboxOptions};
-use hookbox_server::{Config, compile_cache, services};
+use hookbox_server::{Config, EventDesk, compile_cache, services};
 use hookbox_store::{AuditEntry, AuditQuery, Store};
 use serde_json::{Value, json};
 
@@ -18,11 +18,12 @@ use crate::commands::{all, compiler};
 use crate::samples::SAMPLES;
 
 /// Whom the audit trail names.
-const ACTOR: &str = "hookbox:cli";
+pub(super) const ACTOR: &str = "hookbox:cli";
 
 /// The plugins of a data folder, for this process alone while this lives.
 pub(crate) struct Here {
     registry: Registry,
+    events: EventDesk,
     data: PathBuf,
     _lock: DataLock,
 }
@@ -41,14 +42,20 @@ impl Here {
             guest_memory_bytes: None,
         };
         let sandbox = Sandbox::new(options)?;
-        let options = RegistryOptions { sandbox, store, data: data.clone(), samples: SAMPLES };
+        let options = RegistryOptions { sandbox, store: store.clone(), data: data.clone(), samples: SAMPLES };
         let registry = Registry::open(options).await?;
-        Ok(Self { registry, data, _lock: lock })
+        let events = EventDesk::idle(registry.clone(), store, config);
+        Ok(Self { registry, events, data, _lock: lock })
     }
 
     /// Brings back what the folder's last server had live, with the configuration of today, so that changes can be made.
     pub(super) async fn start(&self, config: &Config) -> anyhow::Result<()> {
         self.registry.start(config.configured()).await.map_err(|errors| all(&errors))
+    }
+
+    /// Its journal of events.
+    pub(super) fn events(&self) -> &EventDesk {
+        &self.events
     }
 
     /// The folder, for people.

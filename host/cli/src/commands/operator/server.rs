@@ -9,7 +9,7 @@ use super::{Answer, Change, Upload};
 use crate::commands::client::{Client, Request};
 
 pub(super) const PLUGINS: &str = "/admin/api/plugins";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// A plugin's path.
 pub(super) fn path(name: &str) -> String {
@@ -141,7 +141,7 @@ fn named(release: &ReleaseRef) -> Value {
     }
 }
 
-fn send(client: &Client, request: &Request<'_>) -> anyhow::Result<Answer> {
+pub(super) fn send(client: &Client, request: &Request<'_>) -> anyhow::Result<Answer> {
     let (status, answer) = client.send(request)?;
     if (200..300).contains(&status) {
         return Ok(Answer::Done(answer));

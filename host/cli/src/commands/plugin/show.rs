@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::Done;
 use crate::commands::operator::Place;
-use crate::commands::report::{self, list, text};
+use crate::commands::report::{self, columns, list, text};
 
 /// Letters of a reason in the list.
 const BRIEF: usize = 160;
@@ -159,18 +159,6 @@ pub(super) fn told_trial(trial: &Value) -> String {
         let _ = write!(told, "; promoted after {calls} calls with at most {differences} differences");
     }
     told
-}
-
-/// Lines with columns as wide as their widest cell.
-fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }
 
 fn table(plugins: &Value, all: bool) -> String {

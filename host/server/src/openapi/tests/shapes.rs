@@ -197,7 +197,13 @@ fn the_schemas_name_what_the_real_types_write() {
     let mut list = hooks::hooks();
     list.plugins[0].version = None;
     list.plugins[0].description = None;
-    let accepted = Accepted { id: "1".into(), ce_id: Some("x".into()), event_type: "t".into(), receivers: 0 };
+    let accepted = Accepted {
+        id: "1".into(),
+        ce_id: Some("x".into()),
+        event_type: "t".into(),
+        receivers: 0,
+        duplicate: Some(true),
+    };
     let mut waiting = admin::plugin();
     let mut nothing = admin::changed("unchanged");
     nothing.release = None;
@@ -225,6 +231,13 @@ fn the_schemas_name_what_the_real_types_write() {
         ("Reloaded", json!(admin::reloaded(None))),
         ("AuditPage", json!(admin::page())),
         ("Lifted", json!(admin::lifted())),
+        ("EventList", json!(admin::events::page())),
+        ("KeptEventInFull", json!(admin::events::in_full())),
+        ("EventsSummary", json!(admin::events::standing())),
+        ("EventsBulkDone", json!(admin::events::bulk(true))),
+        ("ReplayList", json!(admin::events::all_replays())),
+        ("Replay", json!(admin::events::replay("done"))),
+        ("ReplayCount", json!(admin::events::count())),
         ("HookView", json!(hook)),
         ("HookView", json!(event)),
         ("HookList", json!(list)),
@@ -273,6 +286,13 @@ fn a_schema_names_nothing_that_its_type_does_not_write() {
         ("PluginIsolation", &detail["isolation"]),
         ("PluginLimit", &detail["limits"][0]),
         ("HookTaken", &detail["hooks"][0]),
+        ("KeptEvent", &json!(admin::events::page().events[0])),
+        ("KeptEventInFull", &json!(admin::events::in_full())),
+        ("EventDelivery", &json!(admin::events::in_full().deliveries[0])),
+        ("EventsSummary", &json!(admin::events::standing())),
+        ("ReceiverSummary", &json!(admin::events::standing().receivers[0])),
+        ("EventsBulkDone", &json!(admin::events::bulk(true))),
+        ("Replay", &json!(admin::events::replay("done"))),
         ("HookList", &hooks),
         ("TakerView", &hooks["hooks"][0]["plugins"][0]),
         ("HookArgument", &hooks["hooks"][0]["arguments"][0]),
