@@ -114,6 +114,40 @@ fn receiver(body: &str) -> String {
     format!("(func (export \"{CATALOG_INTERFACE}#receive\") (param i32) (result i32) {body})")
 }
 
+/// A receiver of any event that logs its data and what came with it, a line each: the data, the id, the source, the host,
+/// the time, and the numbers: minor version, how many parts the library's version has, and the attempt, below ten each.
+pub(crate) fn telling_receiver() -> Vec<u8> {
+    let interface = "hookbox:plugin/any-event@1.0.0";
+    // Where a text's address and length are in the arguments.
+    let told: String = [8, 16, 40, 48, 56]
+        .iter()
+        .map(|at| {
+            format!(
+                "(call $log (i32.const 2) (i32.const 0) (i32.const 0)
+                    (i32.load offset={at} (local.get 0)) (i32.load offset={} (local.get 0)))",
+                at + 4
+            )
+        })
+        .collect();
+    let numbers: String = [(128, 32), (130, 68), (132, 72)]
+        .iter()
+        .map(|(to, from)| {
+            format!(
+                "(i32.store8 (i32.const {to}) (i32.add (i32.const 48) (i32.load offset={from} (local.get 0))))"
+            )
+        })
+        .collect();
+    component(
+        interface,
+        &format!(
+            "(data (i32.const 120) \"numbers 0-0-0\")
+             (func (export \"{interface}#receive\") (param i32) (result i32) {told} {numbers}
+                (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 120) (i32.const 13))
+                (i32.const 1024))"
+        ),
+    )
+}
+
 /// A generic step that adds an argument `seen`: the type it was called with and the arguments it got.
 pub(crate) fn echo_filter() -> Vec<u8> {
     any_filter(

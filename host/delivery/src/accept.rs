@@ -9,6 +9,7 @@ use hookbox_store::{Added, NewDelivery, NewEvent, StoreError};
 use crate::engine::Inner;
 use crate::receivers::Receivers;
 use crate::row;
+use crate::users::{Said, Tally, keep_in_step};
 
 /// What became of one accepted event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,18 +68,28 @@ pub(crate) async fn accept<R: Receivers>(
     events: Vec<ReceivedEvent>,
 ) -> Result<Vec<Accepted>, AcceptError> {
     let rows = Arc::new(rows(&inner, &events)?);
+    let said: Vec<Said> = events.iter().map(|event| inner.options.following.said_by(event)).collect();
     drop(events);
     let deliveries = rows.iter().map(|(_, receivers)| receivers.len()).sum();
     let room = inner.pressure.room(deliveries, &inner.store, &inner.options).await?;
     let written = Arc::clone(&rows);
     let job = inner.store.write(move |writes| {
-        written.iter().map(|(event, receivers)| writes.add_event(event, receivers)).collect()
+        let (mut added, mut tally) = (Vec::with_capacity(written.len()), Tally::default());
+        for ((event, receivers), said) in written.iter().zip(&said) {
+            let one: Added = writes.add_event(event, receivers)?;
+            if one.new {
+                tally.add(keep_in_step(writes, event, said)?);
+            }
+            added.push(one);
+        }
+        Ok::<_, StoreError>((added, tally))
     });
-    let added: Vec<Added> = job.await.inspect_err(|error| {
+    let (added, tally) = job.await.inspect_err(|error| {
         if *error == StoreError::Full {
             inner.prune.notify_one();
         }
     })?;
+    tally.count();
     let accepted = inner.taken(&rows, &added);
     drop(room);
     Ok(accepted)

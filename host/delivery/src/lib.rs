@@ -23,6 +23,7 @@ mod selection;
 mod signal;
 #[cfg(test)]
 mod tests;
+mod users;
 mod verdict;
 
 pub use accept::{AcceptError, Accepted};
@@ -30,6 +31,7 @@ pub use desk::{EventDetail, ReceiverSummary, ReplayError, ReplayRequest, Summary
 pub use policy::{DeliveryOptions, OrderPath, Policy, Retention};
 pub use receivers::{Outcome, Receipt, Receivers, Standing};
 pub use selection::{selection_from_json, selection_to_json};
+pub use users::Following;
 
 use std::sync::Arc;
 use std::time::Duration;

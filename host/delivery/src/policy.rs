@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 /// The longest key that is kept as it is, in bytes.
 const LONGEST_KEY: usize = 200;
 
+use crate::users::Following;
+
 /// A plugin's terms.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
@@ -121,11 +123,18 @@ pub struct DeliveryOptions {
     pub backlog_bytes: u64,
     /// How long events are kept.
     pub retention: Retention,
+    /// Which events the users' table follows.
+    pub following: Following,
 }
 
 impl Default for DeliveryOptions {
     fn default() -> Self {
-        Self { backlog: 5_000_000, backlog_bytes: 10 << 30, retention: Retention::default() }
+        Self {
+            backlog: 5_000_000,
+            backlog_bytes: 10 << 30,
+            retention: Retention::default(),
+            following: Following::default(),
+        }
     }
 }
 

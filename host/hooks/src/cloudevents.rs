@@ -2,7 +2,9 @@
 //!
 //! Attributes of OEP-41 become the event's metadata: `sourcehost` (default empty), `minorversion` (an integer or its
 //! decimal text, default 0) and `sourcelib` (`"11.2.0"` or a list of integers, default empty). Every other attribute
-//! is kept in `extensions`, but for `specversion` and `datacontenttype`, which say nothing that is not known.
+//! is kept in `extensions`, but for `specversion` and `datacontenttype`, which say nothing that is not known. Their names are
+//! lower-case letters and digits, their values text, whole numbers, `true` or `false`, as CloudEvents has it; what is neither
+//! is refused, because a receiver could not tell what was meant.
 //!
 //! **The id.** Open edX's ids are UUIDs, and the contract promises receivers one; CloudEvents allows any text. A
 //! dashed UUID is kept, in lower case. Any other id becomes the name-based UUID
@@ -15,8 +17,11 @@ mod headers;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::check::{describe, excerpt};
+use crate::check::{Mismatch, describe, excerpt};
 use crate::event::ReceivedEvent;
+
+const BINARY: &str =
+    "the header ce-specversion with 1.0, or a whole event with the content type application/cloudevents+json";
 
 /// What is wrong with an event that somebody sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +87,20 @@ pub enum CloudEventError {
         /// The media type.
         found: String,
     },
+    /// The data of an event in binary form is no JSON.
+    #[error(
+        "content type {found:?}: expected a JSON media type such as application/json for the event's data"
+    )]
+    UnsupportedData {
+        /// The media type.
+        found: String,
+    },
+    /// The text is in another encoding than UTF-8.
+    #[error("content type: expected the charset utf-8, found {found:?}")]
+    UnsupportedCharset {
+        /// The charset.
+        found: String,
+    },
     /// One event of a batch is wrong. Nothing of the batch is taken.
     #[error("event {index} of the batch: {error}")]
     InBatch {
@@ -104,8 +123,40 @@ impl CloudEventError {
             Self::AttributeRepeated { .. } => "cloudevents-attribute-repeated",
             Self::DataMissing => "cloudevents-data-missing",
             Self::DataInvalid { .. } => "cloudevents-data-invalid",
-            Self::UnsupportedFormat { .. } => "cloudevents-format-unsupported",
+            Self::UnsupportedFormat { .. } | Self::UnsupportedData { .. } => "cloudevents-format-unsupported",
+            Self::UnsupportedCharset { .. } => "cloudevents-charset-unsupported",
             Self::InBatch { error, .. } => error.code(),
+        }
+    }
+
+    /// Whether the request's media type is the mistake.
+    pub fn is_of_media_type(&self) -> bool {
+        matches!(
+            self,
+            Self::UnsupportedFormat { .. } | Self::UnsupportedData { .. } | Self::UnsupportedCharset { .. }
+        )
+    }
+
+    /// Where the mistake is, what was expected there and what was found; `None` when it is in the body as a whole. In a batch,
+    /// where it is in its event.
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        let at = |path: &str, expected: &str, found: &str| Some(Mismatch::new(path, expected, found));
+        match self {
+            Self::AttributeMissing { attribute, expected } => at(attribute, expected, "nothing"),
+            Self::AttributeInvalid { attribute, expected, found } => at(attribute, expected, found),
+            Self::AttributeRepeated { attribute } => at(attribute, "one header", "two"),
+            Self::DataMissing => at("data", "an object with the event's data", "nothing"),
+            Self::DataInvalid { member, expected, found } => at(member, expected, found),
+            Self::InBatch { error, .. } => error.mismatch(),
+            _ => None,
+        }
+    }
+
+    /// The place in the batch of the event that is wrong, from 0.
+    pub fn index(&self) -> Option<usize> {
+        match self {
+            Self::InBatch { index, .. } => Some(*index),
+            _ => None,
         }
     }
 }
@@ -125,16 +176,18 @@ impl ContentMode {
     /// The mode a request's `Content-Type` header tells of.
     ///
     /// # Errors
-    /// `UnsupportedFormat` for an event in another format than JSON.
+    /// `UnsupportedFormat` for an event in another format than JSON, `UnsupportedCharset` for one that is not in UTF-8.
     pub fn of(content_type: Option<&str>) -> Result<Self, CloudEventError> {
-        match media_type(content_type.unwrap_or_default()).as_str() {
-            "application/cloudevents+json" => Ok(Self::Structured),
-            "application/cloudevents-batch+json" => Ok(Self::Batch),
+        let content_type = content_type.unwrap_or_default();
+        let mode = match media_type(content_type).as_str() {
+            "application/cloudevents+json" => Self::Structured,
+            "application/cloudevents-batch+json" => Self::Batch,
             other if other.starts_with("application/cloudevents") => {
-                Err(CloudEventError::UnsupportedFormat { found: excerpt(other) })
+                return Err(CloudEventError::UnsupportedFormat { found: excerpt(&visible(other)) });
             }
-            _ => Ok(Self::Binary),
-        }
+            _ => return Ok(Self::Binary),
+        };
+        in_utf8(content_type).map(|()| mode)
     }
 }
 
@@ -202,12 +255,40 @@ pub fn parse_binary<'a>(
             return Err(CloudEventError::AttributeRepeated { attribute: excerpt(attribute) });
         }
     }
+    if !attributes.contains_key("specversion") {
+        // Nothing tells an event in structured form under another media type from one without its headers.
+        return Err(CloudEventError::AttributeMissing { attribute: "specversion".into(), expected: BINARY });
+    }
     let data = if body.is_empty() { None } else { Some(body) };
-    attributes::event(attributes, attributes::Data::Bytes(data), received_at)
+    attributes::event(attributes, attributes::Data::Body(data), received_at)
 }
 
 fn json(body: &[u8]) -> Result<Value, CloudEventError> {
     serde_json::from_slice(body).map_err(|error| CloudEventError::NotJson { reason: error.to_string() })
+}
+
+/// Whether the text that a `Content-Type` describes is in UTF-8, which all JSON is (RFC 8259, section 8.1).
+fn in_utf8(content_type: &str) -> Result<(), CloudEventError> {
+    let parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    for (name, value) in parameters {
+        let value = value.trim().trim_matches('"');
+        let utf8 = ["utf-8", "utf8", "us-ascii"].iter().any(|name| value.eq_ignore_ascii_case(name));
+        if name.trim().eq_ignore_ascii_case("charset") && !utf8 {
+            return Err(CloudEventError::UnsupportedCharset { found: excerpt(&visible(value)) });
+        }
+    }
+    Ok(())
+}
+
+/// Text from outside in which a control character can be seen.
+fn visible(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| {
+            let escaped = letter.is_control().then(|| letter.escape_default());
+            let plain = escaped.is_none().then_some(letter);
+            escaped.into_iter().flatten().chain(plain)
+        })
+        .collect()
 }
 
 /// The media type of a `Content-Type`, without parameters, in lower case.

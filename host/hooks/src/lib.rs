@@ -10,6 +10,7 @@ pub mod event;
 pub mod names;
 pub mod pipeline;
 pub mod types;
+pub mod users;
 pub mod wit;
 
 pub use catalogue::{Catalogue, Event, Filter, Hook};

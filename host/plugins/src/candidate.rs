@@ -14,6 +14,7 @@ use crate::breaker::QuarantineRule;
 use crate::cases::{CaseReport, Cases};
 use crate::change::Change;
 use crate::circuit::Circuit;
+use crate::effective::EVERY_EVENT;
 use crate::generation::LivePlugin;
 use crate::load::LoadError;
 use crate::settings::{DeliveryRule, PluginTable};
@@ -157,7 +158,14 @@ pub(crate) async fn prepare(
 /// A plugin with a generic interface says which hooks it gets; one without must not.
 fn check_hooks(name: &str, live: &LivePlugin, terms: &Terms) -> Result<(), String> {
     let plugin = &live.plugin;
-    let generic = plugin.function(any_filter()).is_some() || plugin.function(any_event()).is_some();
+    let receives = plugin.function(any_event()).is_some();
+    let generic = plugin.function(any_filter()).is_some() || receives;
+    if generic && !receives && terms.table.hooks.iter().any(|hook| hook == EVERY_EVENT) {
+        return Err(format!(
+            "hooks: {EVERY_EVENT:?} is every event of the catalogue, and the component takes filters only (it exports \
+             any-filter and no any-event): name the filters that it is to get"
+        ));
+    }
     match (generic, terms.table.hooks.is_empty()) {
         (false, false) => Err("hooks: the component exports no generic interface to give them to".to_owned()),
         (true, true) if terms.table.tried_hook.is_none() => {

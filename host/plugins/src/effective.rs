@@ -22,6 +22,9 @@ const ALIASES: &[(&str, &str)] = &[(
     "org.openedx.learning.course_about.page.url.requested.v1",
 )];
 
+/// Among a plugin's `hooks`: every event of the catalogue. Neither filters nor types that no catalogue has.
+pub(crate) const EVERY_EVENT: &str = "*";
+
 type Plugins = BTreeMap<String, Arc<LivePlugin>>;
 type Trials = BTreeMap<String, Arc<Trial>>;
 
@@ -72,7 +75,7 @@ pub(crate) fn pipelines(parts: &Parts, tables: &FiltersTable) -> Filters {
         .filter(|live| live.plugin.function(any_filter()).is_some())
         .flat_map(|live| &live.hooks)
     {
-        if catalogue.event(hook).is_none() {
+        if hook != EVERY_EVENT && catalogue.event(hook).is_none() {
             known.entry(hook.clone()).or_default();
         }
     }
@@ -269,8 +272,8 @@ fn tried(
 pub(crate) fn receivers(parts: &Parts) -> BTreeMap<String, Vec<Receiver>> {
     let catalogue = Catalogue::embedded();
     let generic = parts.plugins.values().filter(|live| live.plugin.function(any_event()).is_some());
-    let asked =
-        generic.flat_map(|live| live.hooks.iter().cloned()).filter(|hook| catalogue.filter(hook).is_none());
+    let asked = generic.flat_map(|live| live.hooks.iter().cloned());
+    let asked = asked.filter(|hook| hook != EVERY_EVENT && catalogue.filter(hook).is_none());
     let types = catalogue.events().iter().map(|event| event.event_type.clone()).chain(asked);
     types.map(|event_type| (event_type.clone(), receivers_of(parts, &event_type))).collect()
 }
@@ -295,8 +298,14 @@ fn receives(live: &LivePlugin, event_type: &str) -> Option<(Entry, String)> {
         return Some((Entry { function, generic: false }, why));
     }
     let function = live.plugin.function(any_event())?;
-    let named = live.hooks.contains(event_type);
-    named.then(|| (Entry { function, generic: true }, format!("its `hooks` names {event_type}")))
+    let why = if live.hooks.contains(event_type) {
+        format!("its `hooks` names {event_type}")
+    } else if live.hooks.contains(EVERY_EVENT) && Catalogue::embedded().event(event_type).is_some() {
+        format!("its `hooks` has {EVERY_EVENT:?}, which is every event of the catalogue")
+    } else {
+        return None;
+    };
+    Some((Entry { function, generic: true }, why))
 }
 
 /// What a plugin's failed step does to a pipeline, in words.
@@ -307,3 +316,6 @@ pub(crate) fn on_failure_name(on_failure: OnFailure) -> &'static str {
         OnFailure::Skip => "skip",
     }
 }
+
+#[cfg(test)]
+mod tests;

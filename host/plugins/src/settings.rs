@@ -58,7 +58,7 @@ pub struct PluginTable {
     pub quarantine: QuarantineTable,
     /// On which terms it gets its events.
     pub delivery: DeliveryTable,
-    /// The hooks that its generic interfaces (`any-filter`, `any-event`) get.
+    /// The hooks that its generic interfaces (`any-filter`, `any-event`) get. `*`: every event of the catalogue.
     pub hooks: Vec<String>,
     /// A hook for its generic interfaces too, if it has any. Set by commands that try a component, never by a
     /// configuration, where a hook that goes nowhere is a mistake to report.

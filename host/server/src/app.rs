@@ -1,5 +1,6 @@
 //! What all requests share, and the routes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,6 +60,8 @@ pub struct App {
     pub(crate) cors: Cors,
     pub(crate) contradictions: Contradictions,
     pub(crate) published: Published,
+    /// The types of events that tell of a user's retirement.
+    pub(crate) retired_by: BTreeSet<String>,
     /// The most bytes of an archive request's body.
     pub(crate) archive_body: u64,
     stopping: AtomicBool,
@@ -88,7 +91,7 @@ impl App {
             uploads: admin::Uploads::default(),
             sandbox,
             metrics: telemetry::recorder(),
-            delivery: Delivery::new(store.clone(), receivers, config.events.options()),
+            delivery: Delivery::new(store.clone(), receivers, config.delivery_options()),
             archive: Archive::new(store.clone()),
             store,
             auth,
@@ -96,6 +99,7 @@ impl App {
             cors,
             contradictions: Contradictions::default(),
             published: Published::new(config),
+            retired_by: config.users.retired_by.clone(),
             archive_body: config.archive.body.as_u64(),
             stopping: AtomicBool::new(false),
             body_bytes: bytes(config.server.body),

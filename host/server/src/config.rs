@@ -2,6 +2,7 @@
 
 mod depth;
 mod events;
+mod users;
 mod variables;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use bytesize::ByteSize;
 use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::providers::{Data, Env, Format, Toml};
+use hookbox_delivery::DeliveryOptions;
 use hookbox_hooks::names;
 use hookbox_plugins::{Configured, FiltersTable, PluginsTable};
 use hookbox_sandbox::ChildCompiler;
@@ -22,6 +24,7 @@ use crate::cors::{Cors, CorsTable};
 use crate::throttle::Rate;
 
 pub use events::{EventsTable, KeepTable};
+pub use users::UsersTable;
 
 /// The file that is read when nobody names another.
 pub const DEFAULT_FILE: &str = "hookbox.toml";
@@ -42,6 +45,8 @@ pub struct Config {
     pub archive: ArchiveTable,
     /// `[events]`.
     pub events: EventsTable,
+    /// `[users]`.
+    pub users: UsersTable,
     /// `[cors]`.
     pub cors: CorsTable,
     /// `[plugins]`.
@@ -175,6 +180,11 @@ impl Default for ArchiveTable {
 pub struct ConfigError(pub Vec<String>);
 
 impl Config {
+    /// How the journal of events works, and which events the users' table follows.
+    pub fn delivery_options(&self) -> DeliveryOptions {
+        DeliveryOptions { following: self.users.following(), ..self.events.options() }
+    }
+
     /// How the database is opened.
     pub fn database_options(&self) -> hookbox_store::Options {
         let mut options = hookbox_store::Options::at(self.database_path());
@@ -225,6 +235,7 @@ impl Config {
         let config: Self = layers.extract().map_err(mistakes)?;
         let mut mistakes = config.server.compile.mistakes();
         mistakes.extend(config.events.mistakes());
+        mistakes.extend(config.users.mistakes());
         if !mistakes.is_empty() {
             return Err(ConfigError(mistakes));
         }

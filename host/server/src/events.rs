@@ -1,24 +1,26 @@
 //! `POST /hooks/events`: CloudEvents in.
 
+mod form;
+
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hookbox_delivery::AcceptError;
-use hookbox_hooks::cloudevents::{self, CloudEventError, ContentMode};
 use hookbox_hooks::{Mismatch, ReceivedEvent};
 use hookbox_plugins::Generation;
 use serde::Serialize;
 use serde_json::Value;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, check_depth};
 use crate::filters::unknown;
 use crate::problem::Problem;
+
+pub(crate) use form::broken;
 
 /// Seconds until events that were not taken are worth sending again.
 const AGAIN_SECONDS: u32 = 5;
@@ -57,9 +59,9 @@ pub(crate) async fn accept(
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let generation = app.generation()?;
-    let events = parse(&headers, &body)?;
+    let events = form::read(&headers, &body)?;
     for (at, event) in events.iter().enumerate() {
-        check(&generation, event).map_err(|problem| match events.len() {
+        check(&app, &generation, event).map_err(|problem| match events.len() {
             1 => problem,
             _ => problem.with("index", at),
         })?;
@@ -97,25 +99,9 @@ pub(crate) fn refused(error: &AcceptError) -> Problem {
     problem.retry_after(AGAIN_SECONDS)
 }
 
-fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Vec<ReceivedEvent>, Problem> {
-    let received_at = OffsetDateTime::now_utc();
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let mode = ContentMode::of(content_type)
-        .map_err(|error| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.code(), error.to_string()))?;
-    match mode {
-        ContentMode::Structured => cloudevents::parse_structured(body, received_at).map(|event| vec![event]),
-        ContentMode::Batch => cloudevents::parse_batch(body, received_at),
-        ContentMode::Binary => {
-            let text = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-            cloudevents::parse_binary(text, body, received_at).map(|event| vec![event])
-        }
-    }
-    .map_err(|error: CloudEventError| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()))
-}
-
-fn check(generation: &Generation, event: &ReceivedEvent) -> Result<(), Problem> {
+fn check(app: &App, generation: &Generation, event: &ReceivedEvent) -> Result<(), Problem> {
     let event_type = &event.metadata.event_type;
-    if generation.receivers(event_type).is_none() {
+    if generation.receivers(event_type).is_none() && !app.retired_by.contains(event_type) {
         return Err(unknown("unknown-event", "event", event_type, generation.nearest_event(event_type)));
     }
     check_depth(&event.data)?;

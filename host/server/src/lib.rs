@@ -31,6 +31,7 @@ pub use app::{App, AppError, router};
 pub use auth::{AuthError, AuthTable, Authenticator, TokenRequest};
 pub use config::{
     ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, EventsTable, KeepTable, ServerTable,
+    UsersTable,
 };
 pub use cors::CorsTable;
 pub use filters::FilterAnswer;

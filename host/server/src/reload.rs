@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::auth::AuthTable;
-use crate::config::{ArchiveTable, Config, ConfigError, DatabaseTable, EventsTable, ServerTable};
+use crate::config::{ArchiveTable, Config, ConfigError, DatabaseTable, EventsTable, ServerTable, UsersTable};
 use crate::cors::CorsTable;
 
 /// Reads the configuration again, with everything that the server's start laid over it.
@@ -142,7 +142,8 @@ macro_rules! keys {
 
 /// The keys outside `[plugins]` and `[filters]` that differ.
 fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
-    let Config { server, database, auth, archive, events, cors, plugins: _, filters: _, folder: _ } = running;
+    let Config { server, database, auth, archive, events, users, cors, plugins: _, filters: _, folder: _ } =
+        running;
     let mut found = Vec::new();
     keys!(
         found,
@@ -177,6 +178,7 @@ fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
     );
     keys!(found, "archive", ArchiveTable { rate_limit, body }, archive, read.archive);
     keys!(found, "events", EventsTable { backlog, backlog_bytes, keep }, events, read.events);
+    keys!(found, "users", UsersTable { follow, retired_by }, users, read.users);
     keys!(found, "cors", CorsTable { origins }, cors, read.cors);
     found
 }
@@ -199,6 +201,7 @@ mod tests {
         read.database.max_size = Some(bytesize::ByteSize::gib(1));
         read.archive.body = bytesize::ByteSize::mib(2);
         read.events.keep.dead = std::time::Duration::from_secs(7);
+        read.users.retired_by.insert("org.example.user.retired.v1".into());
         read.cors.origins.push("https://apps.example.com".into());
         let named = [
             "server.body",
@@ -207,6 +210,7 @@ mod tests {
             "auth.secret",
             "archive.body",
             "events.keep",
+            "users.retired_by",
             "cors.origins",
         ];
         assert_eq!(differences(&running, &read), named);

@@ -50,6 +50,24 @@ impl<'c> Writes<'c> {
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         Ok(self.connection.prepare_cached(sql)?.execute(params)?)
     }
+
+    /// Does a part of a job that may fail alone: what it wrote is undone then, and what the job wrote before it stays.
+    ///
+    /// # Errors
+    /// The part's own. After [`StoreError::Aborted`] nothing of the job is left.
+    pub(crate) fn part<T>(&self, part: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.execute("SAVEPOINT part", [])?;
+        let done = part();
+        // A full disk or a failing one can make SQLite give up the transaction by itself.
+        if self.connection.is_autocommit() {
+            return Err(StoreError::Aborted);
+        }
+        if done.is_err() {
+            self.execute("ROLLBACK TO part", [])?;
+        }
+        self.execute("RELEASE part", [])?;
+        done
+    }
 }
 
 impl<'c> Deref for Writes<'c> {

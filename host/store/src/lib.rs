@@ -41,4 +41,4 @@ pub use plugins::{AUDIT_ENTRIES, AuditEntry, AuditQuery, NewAuditEntry, PluginRo
 pub use schema::{Migrated, SCHEMA_VERSION};
 pub use store::{Closing, Store};
 pub use time::Timestamp;
-pub use users::{NewUser, User};
+pub use users::{NewUser, Told, ToldUser, User};

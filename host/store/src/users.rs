@@ -1,4 +1,8 @@
-//! The platform's users, as far as tokens have named them. All SQL about them is here.
+//! The platform's users, as far as tokens and events have named them. All SQL about them is here.
+
+mod told;
+
+pub use told::{Told, ToldUser};
 
 use rusqlite::{Row, params};
 
@@ -89,8 +93,14 @@ impl Writes<'_> {
              VALUES (CASE WHEN EXISTS (SELECT 1 FROM users WHERE id = ?1) THEN NULL ELSE ?1 END, ?2, ?3, ?4, ?5, ?6)",
             params![wanted, new.username, new.email, new.is_active, new.is_staff, new.is_superuser],
         )?;
+        let id = self.connection.last_insert_rowid();
+        if wanted == Some(id) {
+            self.execute("UPDATE users SET id_known = 1 WHERE id = ?1", [id])?;
+            // Whoever the platform lets in again is there again.
+            self.execute("DELETE FROM user_retired WHERE id = ?1", [id])?;
+        }
         Ok(User {
-            id: self.connection.last_insert_rowid(),
+            id,
             username: new.username.clone(),
             email: new.email.clone(),
             is_active: new.is_active,
@@ -112,7 +122,8 @@ impl Writes<'_> {
         Ok(changed > 0)
     }
 
-    /// Deletes a user and every row that is theirs; whether there was one.
+    /// Deletes a user and every row that is theirs; whether there was one. An event about them makes them anew, see
+    /// [`Writes::retire_user`].
     ///
     /// # Errors
     /// The database could not be written.

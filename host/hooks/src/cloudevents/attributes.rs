@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use time::{OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
-use super::{CloudEventError, media_type};
+use super::{CloudEventError, in_utf8, media_type, visible};
 use crate::check::{describe, excerpt};
 use crate::datetime::DateTime;
 use crate::event::{EventMetadata, ReceivedEvent};
@@ -18,19 +18,25 @@ const TIME: &str = "an RFC 3339 time with an offset";
 const MINORVERSION: &str = "an integer from 0, or its decimal text";
 const SOURCELIB: &str = "a version such as \"11.2.0\", or a list of integers from 0";
 
+const BASE64: &str = "base64 of a JSON object";
+const NAME: &str = "a name of lower-case letters and digits, other than data";
+const EXTENSION: &str = "a string without control characters, a whole number, true or false";
+
 /// The data as its form carries it.
 pub(super) enum Data<'a> {
     /// Already JSON.
     Json(Value),
-    /// A body or decoded base64, which must be JSON; `None` when it is empty.
-    Bytes(Option<&'a [u8]>),
+    /// Decoded base64, which must be JSON.
+    Encoded(Vec<u8>),
+    /// A body, which must be JSON; `None` when it is empty.
+    Body(Option<&'a [u8]>),
 }
 
 /// Takes `data` or `data_base64` out of a structured event's members.
 pub(super) fn structured_data(members: &mut Map<String, Value>) -> Result<Data<'static>, CloudEventError> {
     let data = members.shift_remove("data");
     let base64 = members.shift_remove("data_base64").filter(|value| !value.is_null());
-    let expected = "base64 of a JSON object";
+    let expected = BASE64;
     let invalid = |expected, found| CloudEventError::DataInvalid { member: "data_base64", expected, found };
     match (data, base64) {
         (Some(_), Some(_)) => Err(invalid("nothing beside data", "both".into())),
@@ -38,9 +44,7 @@ pub(super) fn structured_data(members: &mut Map<String, Value>) -> Result<Data<'
         (None, None) => Err(CloudEventError::DataMissing),
         (None, Some(Value::String(text))) => {
             let bytes = STANDARD.decode(text);
-            let bytes = bytes.map_err(|_| invalid(expected, "a string that is not base64".into()))?;
-            let data = serde_json::from_slice(&bytes);
-            data.map(Data::Json).map_err(|error| invalid(expected, format!("base64 of other text ({error})")))
+            bytes.map(Data::Encoded).map_err(|_| invalid(expected, "a string that is not base64".into()))
         }
         (None, Some(other)) => Err(invalid(expected, describe(&other))),
     }
@@ -65,10 +69,9 @@ pub(super) fn event(
     let sourcehost = attributes.sourcehost()?;
     let minorversion = attributes.minorversion()?;
     let sourcelib = attributes.sourcelib()?;
-    attributes.content_type()?;
+    attributes.content_type(&data)?;
+    let mut extensions = attributes.extensions()?;
     let data = object(data)?;
-    let mut extensions = attributes.0;
-    extensions.retain(|_, value| !value.is_null());
     let uuid = event_id(&source, &id);
     if !uuid.eq_ignore_ascii_case(&id) {
         extensions.insert("ce_id".to_owned(), Value::String(id));
@@ -155,28 +158,72 @@ impl Attributes {
         numbers.ok_or_else(|| invalid("sourcelib", SOURCELIB, &value))
     }
 
-    fn content_type(&mut self) -> Result<(), CloudEventError> {
+    /// What the data is must be JSON; where it is bytes, in UTF-8. In binary form the request's own media type says so.
+    fn content_type(&mut self, data: &Data<'_>) -> Result<(), CloudEventError> {
         let Some(value) = self.take("datacontenttype") else {
             return Ok(());
         };
-        let subtype = value.as_str().map(media_type);
-        let subtype = subtype.as_deref().and_then(|media| media.split_once('/')).map(|(_, subtype)| subtype);
-        match subtype {
-            Some(subtype) if subtype == "json" || subtype.ends_with("+json") => Ok(()),
-            _ => Err(invalid("datacontenttype", CONTENT_TYPE, &value)),
+        let text = value.as_str().unwrap_or_default();
+        let media = media_type(text);
+        let subtype = media.split_once('/').map_or("", |(_, subtype)| subtype);
+        match (subtype == "json" || subtype.ends_with("+json"), data) {
+            (true, Data::Json(_)) => Ok(()),
+            (true, Data::Encoded(_)) => {
+                in_utf8(text).map_err(|_| invalid("datacontenttype", "JSON in UTF-8", &value))
+            }
+            (true, Data::Body(_)) => in_utf8(text),
+            (false, Data::Body(_)) => {
+                Err(CloudEventError::UnsupportedData { found: excerpt(&visible(&media)) })
+            }
+            (false, _) => Err(invalid("datacontenttype", CONTENT_TYPE, &value)),
         }
+    }
+
+    /// What nothing of this host's understands. `subject` and `dataschema` are never empty (CloudEvents 1.0.2, section 3.1.2).
+    fn extensions(mut self) -> Result<Map<String, Value>, CloudEventError> {
+        self.0.retain(|_, value| !value.is_null());
+        for (name, value) in &self.0 {
+            let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            if name.is_empty() || name == "data" || !name.bytes().all(sound) {
+                let attribute = excerpt(&visible(name));
+                let found = format!("{attribute:?}");
+                return Err(CloudEventError::AttributeInvalid { attribute, expected: NAME, found });
+            }
+            let (fits, expected) = match (name.as_str(), value) {
+                ("subject" | "dataschema", Value::String(text)) => {
+                    (!text.is_empty() && !text.contains(char::is_control), TEXT)
+                }
+                ("subject" | "dataschema", _) => (false, TEXT),
+                (_, Value::String(text)) => (!text.contains(char::is_control), EXTENSION),
+                (_, Value::Number(number)) => (!number.is_f64(), EXTENSION),
+                (_, Value::Bool(_)) => (true, EXTENSION),
+                _ => (false, EXTENSION),
+            };
+            if !fits {
+                return Err(invalid(&excerpt(name), expected, value));
+            }
+        }
+        Ok(self.0)
     }
 }
 
 fn object(data: Data<'_>) -> Result<Value, CloudEventError> {
-    let invalid = |found| CloudEventError::DataInvalid { member: "data", expected: "a JSON object", found };
-    let value = match data {
-        Data::Json(value) => value,
-        Data::Bytes(None) => return Err(CloudEventError::DataMissing),
-        Data::Bytes(Some(bytes)) => serde_json::from_slice(bytes)
-            .map_err(|error| CloudEventError::NotJson { reason: error.to_string() })?,
+    let invalid = |member, expected, found| CloudEventError::DataInvalid { member, expected, found };
+    let (value, member, expected) = match data {
+        Data::Json(value) => (value, "data", "a JSON object"),
+        Data::Encoded(bytes) => {
+            let value = serde_json::from_slice(&bytes);
+            let other = |error| invalid("data_base64", BASE64, format!("base64 of other text ({error})"));
+            (value.map_err(other)?, "data_base64", BASE64)
+        }
+        Data::Body(None) => return Err(CloudEventError::DataMissing),
+        Data::Body(Some(bytes)) => {
+            let value = serde_json::from_slice(bytes);
+            let error = |error: serde_json::Error| CloudEventError::NotJson { reason: error.to_string() };
+            (value.map_err(error)?, "data", "a JSON object")
+        }
     };
-    if value.is_object() { Ok(value) } else { Err(invalid(describe(&value))) }
+    if value.is_object() { Ok(value) } else { Err(invalid(member, expected, describe(&value))) }
 }
 
 /// Digits only: `parse` alone would take a sign.

@@ -197,13 +197,13 @@ const HEADERS: [(&str, &str); 8] = [
 
 #[test]
 fn a_binary_event_has_its_attributes_in_headers() {
-    let extra = [("ce-subject", "a%20b"), ("ce-data", "{}"), ("ce-datacontenttype", "text/html")];
+    let extra = [("ce-subject", "a%20b"), ("ce-level", "7"), ("ce-datacontenttype", "text/html")];
     let event = parse_binary(HEADERS.into_iter().chain(extra), b"{\"k\": 1}", now()).unwrap();
     assert_eq!(event.metadata.id, ID);
     assert_eq!(event.metadata.source, "openedx/café/web");
     assert_eq!((event.metadata.minorversion, event.metadata.sourcelib), (1, vec![11, 2, 0]));
     assert_eq!(event.data, json!({"k": 1}));
-    assert_eq!(Value::Object(event.extensions), json!({"subject": "a b", "data": "{}"}));
+    assert_eq!(Value::Object(event.extensions), json!({"subject": "a b", "level": "7"}));
 }
 
 #[test]
@@ -216,6 +216,10 @@ fn a_binary_event_that_is_wrong_is_refused() {
     assert_eq!(code(&[], b"[]"), "cloudevents-data-invalid");
     assert_eq!(code(&[("ce-subject", "%zz")], b"{}"), "cloudevents-attribute-invalid");
     assert_eq!(code(&[("Ce-Type", "other")], b"{}"), "cloudevents-attribute-repeated");
+    assert_eq!(code(&[("content-type", "text/json")], b"{}"), "cloudevents-attribute-repeated");
+    for header in ["ce-data", "ce-data_base64", "ce-ce_id", "ce-", "ce-trace-parent"] {
+        assert_eq!(code(&[(header, "1")], b"{}"), "cloudevents-attribute-invalid", "{header}");
+    }
     assert_eq!(parse_binary([], b"{}", now()).unwrap_err().code(), "cloudevents-attribute-missing");
     assert_eq!(parse_structured(b"\xff", now()).unwrap_err().code(), "cloudevents-not-json");
 }
@@ -229,4 +233,147 @@ fn the_content_type_tells_the_mode() {
     assert_eq!(mode(None), Ok(ContentMode::Binary));
     let avro = mode(Some("application/cloudevents+avro")).unwrap_err();
     assert_eq!(avro.code(), "cloudevents-format-unsupported");
+    assert!(mode(Some("application/cloudevents-batch+xml")).unwrap_err().is_of_media_type());
+}
+
+#[test]
+fn a_charset_is_utf_8_or_refused() {
+    for (charset, good) in [
+        ("utf-8", true),
+        ("\"UTF-8\"", true),
+        ("utf8", true),
+        ("US-ASCII", true),
+        ("iso-8859-1", false),
+        ("utf-16", false),
+        ("", false),
+    ] {
+        let content_type = |media: &str| format!("{media}; profile=x; Charset={charset}");
+        for media in ["application/cloudevents+json", "application/cloudevents-batch+json"] {
+            let mode = ContentMode::of(Some(&content_type(media)));
+            assert_eq!(mode.is_ok(), good, "{charset}");
+            if let Err(error) = mode {
+                assert_eq!(
+                    (error.code(), error.is_of_media_type()),
+                    ("cloudevents-charset-unsupported", true)
+                );
+            }
+        }
+        let json = content_type("application/json");
+        let headers = HEADERS.into_iter().filter(|(name, _)| *name != "Content-Type");
+        let read = parse_binary(headers.chain([("content-type", json.as_str())]), b"{}", now());
+        assert_eq!(read.is_ok(), good, "{charset}");
+        // In JSON text the data has the text's own encoding; bytes have theirs.
+        assert!(from_json(with("datacontenttype", json!(json)), now()).is_ok());
+        let mut encoded = with("datacontenttype", json!(json));
+        encoded.as_object_mut().unwrap().shift_remove("data");
+        encoded["data_base64"] = json!("e30=");
+        assert_eq!(from_json(encoded, now()).is_ok(), good, "{charset}");
+    }
+}
+
+#[test]
+fn any_json_media_type_does_for_the_data_and_no_other() {
+    let binary = |media: &'static str| {
+        let headers = HEADERS.into_iter().filter(|(name, _)| *name != "Content-Type");
+        parse_binary(headers.chain([("content-type", media)]), b"{}", now())
+    };
+    for media in ["application/json", "text/json", "Application/Vnd.Example+JSON; v=1", " application/json "]
+    {
+        assert!(binary(media).is_ok() && from_json(with("datacontenttype", json!(media)), now()).is_ok());
+    }
+    for media in ["text/plain", "application/avro", "json", "", "application/jsonp", "application/json+xml"] {
+        let error = binary(media).unwrap_err();
+        assert_eq!((error.code(), error.is_of_media_type()), ("cloudevents-format-unsupported", true));
+        let error = self::error(with("datacontenttype", json!(media)));
+        assert_eq!((error.code(), error.is_of_media_type()), ("cloudevents-attribute-invalid", false));
+    }
+    let headers = HEADERS.into_iter().filter(|(name, _)| *name != "Content-Type");
+    assert!(parse_binary(headers, b"{}", now()).is_ok(), "JSON unless somebody says otherwise");
+}
+
+#[test]
+fn an_extension_is_kept_as_it_is() {
+    for (name, value) in [
+        ("traceparent", json!("00-0af7651916cd43dd8448eb211c80319c-b9c7c989f97918e1-01")),
+        ("comexampleextension1", json!("")),
+        ("anamethatisfarlongerthantwentyletters", json!("x")),
+        ("sampledrate", json!(-30)),
+        ("large", json!(u64::MAX)),
+        ("authenticated", json!(false)),
+        ("dataschema", json!("https://example.com/schemas/enrollment.json#v1")),
+        ("subject", json!("course-v1:edX+DemoX+2026, größer")),
+        ("007", json!("digits")),
+    ] {
+        let read = read(with(name, value.clone()));
+        assert_eq!(read.extensions[name], value);
+    }
+    assert!(!read(with("gone", json!(null))).extensions.contains_key("gone"), "null is the same as none");
+}
+
+#[test]
+fn what_cloudevents_does_not_allow_as_an_extension_is_refused() {
+    for (name, value) in [
+        ("ce_id", json!("x")),
+        ("traceParent", json!("x")),
+        ("trace-parent", json!("x")),
+        ("größe", json!("x")),
+        ("", json!("x")),
+        ("a\u{7}b", json!("x")),
+        ("nested", json!({"a": 1})),
+        ("list", json!([1])),
+        ("fraction", json!(0.5)),
+        ("bell", json!("a\u{7}")),
+        ("subject", json!("")),
+        ("subject", json!(7)),
+        ("dataschema", json!("")),
+        ("dataschema", json!(true)),
+    ] {
+        let error = error(with(name, value));
+        assert_eq!(error.code(), "cloudevents-attribute-invalid", "{name}");
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+    }
+}
+
+#[test]
+fn an_error_names_the_place_what_was_expected_and_what_was_found() {
+    let told = |error: &CloudEventError| {
+        let Mismatch { path, expected, found } = error.mismatch().unwrap();
+        (path, expected, found)
+    };
+    let owned =
+        |path: &str, expected: &str, found: &str| (path.to_owned(), expected.to_owned(), found.to_owned());
+    assert_eq!(
+        told(&error(with("time", json!("2026-01-02T03:04:05")))),
+        owned("time", "an RFC 3339 time with an offset", "\"2026-01-02T03:04:05\"")
+    );
+    assert_eq!(
+        told(&error(with("minorversion", json!({})))),
+        owned("minorversion", "an integer from 0, or its decimal text", "an object")
+    );
+    assert_eq!(told(&error(without("data"))), owned("data", "an object with the event's data", "nothing"));
+    let batch = json!([event(), with("data", json!([]))]).to_string();
+    let error = parse_batch(batch.as_bytes(), now()).unwrap_err();
+    assert_eq!((told(&error), error.index()), (owned("data", "a JSON object", "an array"), Some(1)));
+    let error = parse_batch(b"[[]]", now()).unwrap_err();
+    assert_eq!((error.mismatch(), error.index()), (None, Some(0)));
+    let headers = [("content-type", "application/json"), ("ce-id", "1")];
+    let error = parse_binary(headers, b"{}", now()).unwrap_err();
+    assert_eq!(error.code(), "cloudevents-attribute-missing");
+    assert!(told(&error).1.contains("application/cloudevents+json"), "{error}");
+}
+
+#[test]
+fn times_are_read_as_rfc_3339_has_them_and_told_in_utc() {
+    for (sent, told) in [
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05+00:00"),
+        ("2026-01-02t03:04:05z", "2026-01-02T03:04:05+00:00"),
+        ("2026-01-02T03:04:05.5-03:30", "2026-01-02T06:34:05.500000+00:00"),
+        ("2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:05.123456+00:00"),
+        ("2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05+00:00"),
+    ] {
+        assert_eq!(isoformat(read(with("time", json!(sent))).metadata.time), told);
+    }
+    for sent in ["2026-01-02", "2026-01-02T03:04", "2026-13-02T03:04:05Z", "02 Jan 2026 03:04:05 GMT", ""] {
+        assert_eq!(error(with("time", json!(sent))).code(), "cloudevents-attribute-invalid", "{sent}");
+    }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::compare::{differs, named, visible};
 use super::{Call, Case, CaseReport, EventExpected, FilterExpected};
+use crate::effective::EVERY_EVENT;
 
 /// What all cases together may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -54,13 +55,15 @@ pub(super) async fn all(cases: &[Case], plugin: &Plugin, hooks: &BTreeSet<String
 async fn one(call: &Call, plugin: &Plugin, hooks: &BTreeSet<String>) -> Vec<String> {
     match call {
         Call::Filter { filter, kwargs, expect } => {
-            match function(plugin, &filter.signature, any_filter(), &filter.filter_type, hooks) {
+            let named = hooks.contains(&filter.filter_type);
+            match function(plugin, &filter.signature, any_filter(), &filter.filter_type, named) {
                 Ok(function) => compare_step(expect, &step(filter, kwargs.clone(), plugin, function).await),
                 Err(reason) => vec![reason],
             }
         }
         Call::Event { event, data, expect } => {
-            match function(plugin, &event.signature, any_event(), &event.event_type, hooks) {
+            let named = hooks.contains(&event.event_type) || hooks.contains(EVERY_EVENT);
+            match function(plugin, &event.signature, any_event(), &event.event_type, named) {
                 Ok(function) => compare_receipt(expect, delivery(event, data, plugin, function).await),
                 Err(reason) => vec![reason],
             }
@@ -68,19 +71,19 @@ async fn one(call: &Call, plugin: &Plugin, hooks: &BTreeSet<String>) -> Vec<Stri
     }
 }
 
-/// The plugin's function for a hook, and whether it is the generic one.
+/// The plugin's function for a hook, and whether it is the generic one; `named`: whether its `hooks` gives it this one.
 fn function(
     plugin: &Plugin,
     typed: &Signature,
     generic: &Signature,
     hook: &str,
-    hooks: &BTreeSet<String>,
+    named: bool,
 ) -> Result<(FunctionId, bool), String> {
     if let Some(function) = plugin.function(typed) {
         return Ok((function, false));
     }
     match plugin.function(generic) {
-        Some(function) if hooks.contains(hook) => Ok((function, true)),
+        Some(function) if named => Ok((function, true)),
         Some(_) => Err(format!("the plugin is not given {hook}: its `hooks` does not name it")),
         None => Err(format!("the plugin does not take {hook}: it does not export {}", typed.interface)),
     }

@@ -70,6 +70,7 @@ impl EventsTable {
                 dead_age: self.keep.dead,
                 dead_bytes: self.keep.dead_size.as_u64(),
             },
+            ..DeliveryOptions::default()
         }
     }
 

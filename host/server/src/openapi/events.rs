@@ -17,7 +17,7 @@ use super::parts::{
 use super::schemas::CloudEvent;
 use super::security::Login;
 use crate::config::Config;
-use crate::events::{Accepted, EventsAccepted, refused};
+use crate::events::{Accepted, EventsAccepted, broken as broken_event, refused};
 use crate::filters::unknown;
 use crate::problem::Problem;
 
@@ -152,8 +152,9 @@ fn answers() -> [Answer; 6] {
         parse_batch(b"{}", epoch()).err(),
     ];
     let broken = broken.into_iter().flatten();
-    let broken = broken.map(|error| Problem::new(StatusCode::BAD_REQUEST, error.code(), error.to_string()));
+    let broken = broken.map(|error| broken_event(&error));
     let format = CloudEventError::UnsupportedFormat { found: "application/cloudevents+avro".into() };
+    let charset = CloudEventError::UnsupportedCharset { found: "iso-8859-1".into() };
     [
         json(
             StatusCode::ACCEPTED,
@@ -167,7 +168,8 @@ fn answers() -> [Answer; 6] {
         ),
         problems(
             StatusCode::BAD_REQUEST,
-            "This is no CloudEvent. The code begins with `cloudevents-`.",
+            "This is no CloudEvent. The code begins with `cloudevents-`; `path` names the attribute, and in a batch \
+             `index` the event, from 0.",
             broken.collect(),
         ),
         problems(
@@ -179,8 +181,8 @@ fn answers() -> [Answer; 6] {
         too_large(),
         problems(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "CloudEvents in another format than JSON.",
-            vec![Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format.code(), format.to_string())],
+            "CloudEvents in another format than JSON, or not in UTF-8.",
+            vec![broken_event(&format), broken_event(&charset)],
         ),
         problems(
             StatusCode::UNPROCESSABLE_ENTITY,

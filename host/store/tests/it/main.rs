@@ -23,3 +23,4 @@ mod support;
 mod the_journal_is_what_a_plain_model_gives;
 mod the_journal_keeps_its_promises;
 mod users_are_remembered_until_they_change;
+mod users_stay_in_step;
