@@ -38,16 +38,30 @@ fn with_a_shuttle() -> Vec<u8> {
 
 #[test]
 fn the_samples_fit() {
+    const ANY_EVENT: &str = "hookbox:plugin/any-event@1.0.0";
     for (name, interface) in [
+        ("archive-sync", "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0"),
+        ("audit-log", ANY_EVENT),
         ("catalog-logger", "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0"),
         ("course-about-url", ABOUT_INTERFACE),
         ("enrollment-guard", "openedx:filters/learning-course-enrollment-started-v1@1.0.0"),
         ("test-panic", ABOUT_INTERFACE),
+        ("webhook-forwarder", ANY_EVENT),
     ] {
         let site = Site::empty().with("plugin.wasm", sample(name));
-        let ran = site.run(&["check", "plugin.wasm"]).exits(0);
+        // The only one that does nothing without settings.
+        let settings: &[&str] = match name {
+            "webhook-forwarder" => &[
+                "--setting",
+                "url=https://hooks.example.com",
+                "--setting",
+                "secret=whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+            ],
+            _ => &[],
+        };
+        let ran = site.run(&[&["check", "plugin.wasm"], settings].concat()).exits(0);
         ran.prints(&["fits: the host would run it", &format!("{name} 1.0.0"), interface, "sha256:"]);
-        let json = site.run(&["check", "plugin.wasm", "--json"]).exits(0).json();
+        let json = site.run(&[&["check", "plugin.wasm", "--json"], settings].concat()).exits(0).json();
         assert_eq!(json["fits"], true, "{json}");
         assert_eq!(json["problems"].as_array().unwrap().len(), 0, "{json}");
         assert_eq!(json["metadata"]["name"], name, "{json}");

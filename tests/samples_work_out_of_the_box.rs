@@ -70,6 +70,13 @@ fn samples_are_left_out_when_the_configuration_says_so_or_names_other_plugins() 
     let answer = without.filter(ABOUT_URL, &about(OLD_URL)).json(200);
     assert_eq!((steps(&answer), &answer["kwargs"]["url"]), (vec![], &json!(OLD_URL)));
 
+    // One that waits for its table leaves the others as they are.
+    let more = Site::new("[plugins.audit-log]\ngrants = [\"keyvalue\"]\n").serve();
+    let overview = more.get("/hooks/").json(200);
+    let plugins = overview["plugins"].as_array().unwrap();
+    let names: Vec<&str> = plugins.iter().map(|plugin| plugin["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["audit-log", "catalog-logger", "course-about-url", "enrollment-guard"]);
+
     let own = Site::new("[plugins.mine]\ncomponent = \"mine.wasm\"\n");
     let own = own.with("mine.wasm", crate::support::guest::sample("course-about-url")).serve();
     let answer = own.filter(ABOUT_URL, &about(OLD_URL)).json(200);

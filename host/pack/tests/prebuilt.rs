@@ -11,6 +11,22 @@ use wit_parser::{Resolve, WorldItem, WorldKey};
 
 const CONFIG: &str = "wasi:config/store@0.2.0-rc.1";
 const LOGGING: &str = "wasi:logging/logging@0.1.0-draft";
+const KEY_VALUE: [&str; 3] = [
+    "wasi:keyvalue/store@0.2.0-draft",
+    "wasi:keyvalue/atomics@0.2.0-draft",
+    "wasi:keyvalue/batch@0.2.0-draft",
+];
+const HTTP: [&str; 4] = [
+    "wasi:io/poll@0.2.0",
+    "wasi:io/streams@0.2.0",
+    "wasi:http/types@0.2.0",
+    "wasi:http/outgoing-handler@0.2.0",
+];
+const CLOCK: &str = "wasi:clocks/wall-clock@0.2.0";
+const ARCHIVE: &str = "hookbox:plugin/course-archive@1.0.0";
+const UPDATES: &str = "hookbox:plugin/course-archive-updates@1.0.0";
+const DELIVERY: &str = "hookbox:plugin/delivery@1.0.0";
+const ANY_EVENT: &str = "hookbox:plugin/any-event@1.0.0";
 const LIFECYCLE: &str = "hookbox:plugin/lifecycle@1.0.0";
 const ABOUT: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
 const ENROLLMENT: &str = "openedx:filters/learning-course-enrollment-started-v1@1.0.0";
@@ -19,10 +35,17 @@ const CATALOG: &str = "openedx:events/content-authoring-course-catalog-info-chan
 #[test]
 fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
     for (name, exports, imports) in [
+        ("archive-sync", vec![CATALOG], vec![ARCHIVE, UPDATES, LOGGING]),
+        ("audit-log", vec![LIFECYCLE, ANY_EVENT], [&KEY_VALUE[..], &[CONFIG, LOGGING]].concat()),
         ("catalog-logger", vec![CATALOG], vec![LOGGING]),
         ("course-about-url", vec![LIFECYCLE, ABOUT], vec![CONFIG, LOGGING]),
         ("enrollment-guard", vec![LIFECYCLE, ENROLLMENT], vec![CONFIG, LOGGING]),
         ("test-panic", vec![ABOUT], vec![LOGGING]),
+        (
+            "webhook-forwarder",
+            vec![LIFECYCLE, ANY_EVENT],
+            [&HTTP[..], &[CLOCK, CONFIG, DELIVERY, LOGGING]].concat(),
+        ),
     ] {
         let DecodedWasm::Component(resolve, world) = decode(&component(name)).unwrap() else {
             panic!("{name} is not a component");
@@ -35,12 +58,15 @@ fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
 
 #[test]
 fn a_plugin_says_who_it_is_and_is_small() {
-    // The last one keeps its debug information.
     for (name, most) in [
+        ("archive-sync", 150_000),
+        ("audit-log", 150_000),
         ("catalog-logger", 150_000),
         ("course-about-url", 150_000),
         ("enrollment-guard", 150_000),
+        // It keeps its debug information.
         ("test-panic", 500_000),
+        ("webhook-forwarder", 250_000),
     ] {
         let component = component(name);
         assert!(component.len() < most, "{name} has {} bytes", component.len());

@@ -25,6 +25,8 @@ pub struct Sample {
     pub name: &'static str,
     /// Its component.
     pub component: &'static [u8],
+    /// Whether it runs while the configuration says nothing of it. Otherwise it waits for a table of its name.
+    pub default: bool,
 }
 
 /// What a generation is made from.
@@ -205,12 +207,12 @@ impl Kept {
     }
 }
 
-/// The plugins to load: those of the table, and the samples unless the table replaces them.
+/// The plugins to load: those of the table, and the samples that run by default unless the table replaces them.
 pub(crate) fn wanted(table: &PluginsTable, samples: &[Sample]) -> BTreeMap<String, PluginTable> {
     let is_sample = |name: &str| samples.iter().any(|sample| sample.name == name);
     let mut wanted = table.plugins.clone();
     if table.samples.unwrap_or_else(|| table.plugins.keys().all(|name| is_sample(name))) {
-        for sample in samples {
+        for sample in samples.iter().filter(|sample| sample.default) {
             wanted.entry(sample.name.to_owned()).or_default();
         }
     }

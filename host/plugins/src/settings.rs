@@ -20,7 +20,8 @@ pub use delivery::{DeliveryRule, DeliveryTable};
 /// The `[plugins]` table: a table a plugin, and whether the embedded samples run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PluginsTable {
-    /// `samples`: whether the embedded sample plugins run. Left out: they do until the table names another plugin.
+    /// `samples`: whether the embedded sample plugins run that do so by default. Left out: they do until the table names
+    /// another plugin.
     pub samples: Option<bool>,
     /// `folder`: where plugins are installed by putting `NAME.wasm` there, relative to the configuration file's folder.
     pub folder: Option<PathBuf>,

@@ -70,7 +70,8 @@ fn token(config: &Config) -> String {
 async fn hooks(config: &Config, isolation: IsolationKind) -> Router {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../guest-plugins/prebuilt");
     let component = std::fs::read(folder.join("course-about-url.wasm")).unwrap();
-    let samples = vec![Sample { name: "course-about-url", component: component.leak() }].leak();
+    let samples =
+        vec![Sample { name: "course-about-url", component: component.leak(), default: true }].leak();
     let sandbox = Sandbox::new(SandboxOptions::default()).unwrap();
     println!("instances: {:?}", sandbox.allocation());
     let store = Store::open(&config.database_options()).unwrap();

@@ -39,7 +39,7 @@ async fn loaded(interfaces: &[(&str, &str)], hooks: &[&str]) -> Result<Generatio
     let table = PluginTable { hooks, ..PluginTable::default() };
     let plugins = BTreeMap::from([("all".to_owned(), table)]);
     let plugins = PluginsTable { plugins, ..PluginsTable::default() };
-    let samples = [Sample { name: "all", component: component(interfaces) }];
+    let samples = [Sample { name: "all", component: component(interfaces), default: true }];
     let filters = FiltersTable::new();
     let recipe = Recipe { plugins: &plugins, filters: &filters, samples: &samples, folder: Path::new(".") };
     load(&sandbox, recipe, None).await

@@ -33,7 +33,7 @@ async fn another_release_of_a_plugin_that_is_put_aside_begins_anew() {
     let table = PluginTable { quarantine, ..PluginTable::default() };
     let plugins = BTreeMap::from([("test-panic".to_owned(), table)]);
     let plugins = PluginsTable { plugins, ..PluginsTable::default() };
-    let samples = [Sample { name: "test-panic", component: component() }];
+    let samples = [Sample { name: "test-panic", component: component(), default: true }];
     let filters = FiltersTable::new();
     let recipe = Recipe { plugins: &plugins, filters: &filters, samples: &samples, folder: Path::new(".") };
     let first = load(&sandbox, recipe.clone(), None).await.unwrap();

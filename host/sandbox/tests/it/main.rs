@@ -12,6 +12,7 @@ mod answers_are_not_trusted;
 mod every_hook_of_the_catalogue_can_be_called;
 mod fuzz_admission;
 mod good_plugins_answer;
+mod good_receivers_can_be_called_again;
 mod older_and_newer_plugins_work;
 mod plugins_keep_rows_of_their_own;
 mod plugins_use_the_course_archive;

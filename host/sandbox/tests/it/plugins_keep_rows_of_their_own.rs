@@ -41,6 +41,11 @@ impl Drop for Waiting<'_> {
 }
 
 impl Rows {
+    /// Rows that cannot be reached.
+    pub(crate) fn unavailable() -> Self {
+        Self { trouble: Some(Trouble::Unavailable), ..Self::default() }
+    }
+
     async fn answer<T>(&self, answer: impl FnOnce() -> T) -> Result<T, KeyValueFault> {
         match self.trouble {
             None => Ok(answer()),
@@ -389,7 +394,7 @@ async fn a_call_that_waits_for_the_store_is_dropped_at_the_end_of_its_time() {
 
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_told_without_its_reasons() {
-    let rows = Arc::new(Rows { trouble: Some(Trouble::Unavailable), ..Rows::default() });
+    let rows = Arc::new(Rows::unavailable());
     let plugin = plugin(&sandbox(&rows), "key-value", "mine", Limits::default());
     for operation in [
         "get||k",

@@ -117,6 +117,7 @@ async fn a_component_that_the_configuration_names_again_is_taken_again() {
     let samples: &'static [crate::Sample] = Box::leak(Box::new([crate::Sample {
         name: "about",
         component: Box::leak(variant(2).into_boxed_slice()),
+        default: true,
     }]));
     drop(registry);
     let store = Store::open(&Options::at(host.folder.path().join("hookbox.db"))).unwrap();
