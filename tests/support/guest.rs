@@ -10,6 +10,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// The interface of the filter that `course-about-url` takes.
 pub(crate) const ABOUT_INTERFACE: &str = "openedx:filters/learning-course-about-page-url-requested-v1@1.0.0";
 const CATALOG_INTERFACE: &str = "openedx:events/content-authoring-course-catalog-info-changed-v1@1.0.0";
+const ANY_EVENT: &str = "hookbox:plugin/any-event@1.0.0";
 const ANY_FILTER: &str = "hookbox:plugin/any-filter@1.0.0";
 
 /// A sample plugin's component.
@@ -23,6 +24,13 @@ pub(crate) fn sample(name: &str) -> Vec<u8> {
 /// The component that [`hookbox_hostile`] makes of a text with this name.
 pub(crate) fn written(name: &str) -> Vec<u8> {
     hookbox_hostile::written(name).unwrap()
+}
+
+/// The guest `witness`, whose author has found out why it died: it looks at the same things and proceeds.
+pub(crate) fn mended_witness() -> Vec<u8> {
+    let path = PathBuf::from(ROOT).join("host/sandbox/tests/guests/witness.wat");
+    let text = std::fs::read_to_string(path).unwrap();
+    hookbox_hostile::component(&text.replace("(unreachable)", "")).unwrap()
 }
 
 /// A step of [`ABOUT_INTERFACE`] that says so and then never answers.
@@ -114,10 +122,51 @@ fn receiver(body: &str) -> String {
     format!("(func (export \"{CATALOG_INTERFACE}#receive\") (param i32) (result i32) {body})")
 }
 
+/// A generic receiver that logs `ID ATTEMPT` of what it gets. Of an event whose id ends with a digit below 4 it asks for
+/// another attempt twice before it takes it.
+pub(crate) fn witness() -> Vec<u8> {
+    any_event(
+        r#"(local $attempt i32)
+           (local.set $attempt (i32.load (i32.add (local.get $event) (i32.const 72))))
+           (memory.copy (i32.const 200000) (i32.load (i32.add (local.get $event) (i32.const 16))) (i32.const 36))
+           (i32.store8 (i32.const 200036) (i32.const 32))
+           (i32.store8 (i32.const 200037)
+             (i32.add (i32.const 48) (i32.rem_u (i32.div_u (local.get $attempt) (i32.const 10)) (i32.const 10))))
+           (i32.store8 (i32.const 200038) (i32.add (i32.const 48) (i32.rem_u (local.get $attempt) (i32.const 10))))
+           (call $log (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 200000) (i32.const 39))
+           (if (i32.and (i32.lt_u (i32.load8_u (i32.const 200035)) (i32.const 52)) (i32.lt_u (local.get $attempt) (i32.const 3)))
+             (then (return (call $retry (i32.const 96) (i32.const 8)))))
+           (i32.const 1024)"#,
+    )
+}
+
+/// A generic receiver with this body. `$event` is where its arguments lie: type, data and metadata. `$retry` and `$reject`
+/// make an answer with a text; all zeros, at 1024, is a delivery.
+pub(crate) fn any_event(body: &str) -> Vec<u8> {
+    let answer = |name: &str, case: u32| {
+        format!(
+            r#"(func ${name} (param $text i32) (param $size i32) (result i32)
+                 (i32.store8 (i32.const 1088) (i32.const 1))
+                 (i32.store8 (i32.const 1092) (i32.const {case}))
+                 (i32.store (i32.const 1096) (local.get $text))
+                 (i32.store (i32.const 1100) (local.get $size))
+                 (i32.const 1088))"#
+        )
+    };
+    let (retry, reject) = (answer("retry", 0), answer("reject", 1));
+    component(
+        ANY_EVENT,
+        &format!(
+            r#"{retry} {reject}
+               (func (export "{ANY_EVENT}#receive") (param $event i32) (result i32) {body})"#
+        ),
+    )
+}
+
 /// A receiver of any event that logs its data and what came with it, a line each: the data, the id, the source, the host,
 /// the time, and the numbers: minor version, how many parts the library's version has, and the attempt, below ten each.
 pub(crate) fn telling_receiver() -> Vec<u8> {
-    let interface = "hookbox:plugin/any-event@1.0.0";
+    let interface = ANY_EVENT;
     // Where a text's address and length are in the arguments.
     let told: String = [8, 16, 40, 48, 56]
         .iter()

@@ -88,6 +88,10 @@ enum Command {
     Config(commands::config::Configuration),
     /// Show who did what to the plugins and to events
     Audit(commands::audit::Audit),
+    /// Run a failed call again, as the server kept it
+    Replay(commands::replay::Replay),
+    /// List the failed calls that a running server keeps
+    FailedCalls(commands::failed_calls::FailedCalls),
     /// Say whether a component fits the contract, and what to do when it does not
     Check(commands::check::Check),
     /// Make a token for calling the server
@@ -146,6 +150,8 @@ fn run(cli: Cli) -> anyhow::Result<Done> {
         Command::Plugin(plugin) => runtime.block_on(plugin.execute(&config(global)?, global.json)),
         Command::Config(reload) => runtime.block_on(reload.execute(&config(global)?, global.json)),
         Command::Audit(audit) => runtime.block_on(audit.execute(&config(global)?, global.json)),
+        Command::Replay(replay) => runtime.block_on(replay.execute(&config(global)?, global.json)),
+        Command::FailedCalls(calls) => calls.execute(&config(global)?, global.json),
         Command::Check(check) => runtime.block_on(check.execute(&config(global)?, global.json)),
         Command::Token(token) => token.execute(&config(global)?, global.json),
         Command::Db(db) => runtime.block_on(db.execute(&config(global)?, global.json)),

@@ -8,6 +8,7 @@ mod change;
 mod circuit;
 mod detail;
 mod effective;
+mod failed_calls;
 mod files;
 mod folder;
 mod generation;
@@ -29,6 +30,11 @@ pub use breaker::{LastFailure, Quarantine, QuarantineRule};
 pub use cases::{CASES_BYTES, CaseReport, Cases};
 pub use change::{Change, Refusal};
 pub use detail::{HookTaken, IsolationView, LimitView, PluginDetail, RuleView};
+pub use failed_calls::{
+    CallFile, CallFileError, CallOutcome, DEFAULT_REDACTION, FailedCallKeeper, FailedCallOptions,
+    FailedCallView, FilterContext, HookCalled, HookKind, Redaction, ReplayError, Replayed, kept_component,
+    replay,
+};
 pub use folder::{FolderOptions, FolderWatch};
 pub use generation::{Generation, LivePlugin};
 pub use load::{LoadError, Recipe, Sample, contract, is_plugin_name, load, read, unused_grants};

@@ -13,12 +13,14 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use self::ask::{Question, ask};
+use self::ask::{Asked, Question, ask};
 use crate::breaker::Quarantine;
 use crate::effective::Entry;
 use crate::generation::LivePlugin;
 use crate::metering::StepMeter;
 use crate::trial::{Draws, Said, Tried};
+
+pub(crate) use self::ask::meaning;
 
 /// The effective pipeline of a filter type.
 #[derive(Debug)]
@@ -91,6 +93,9 @@ pub struct StepReport {
     /// Why it failed, when it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<StepFailure>,
+    /// The name under which the failed call is kept to be run again, when it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
 }
 
 /// What came of one step.
@@ -234,7 +239,7 @@ impl Pipeline {
             let tried = draws.pick(step.tried.as_ref());
             let (release, entry) = tried.and_then(Tried::canary).unwrap_or((&step.plugin, step.entry));
             let started = Instant::now();
-            let answer = self.call(release, entry, &step.context, accumulator.kwargs()).await;
+            let (answer, replay) = self.call(release, entry, &step.context, accumulator.kwargs()).await;
             let took = started.elapsed();
             if let Some(tried) = tried {
                 self.tell(tried, step, &answer, accumulator.kwargs());
@@ -250,7 +255,8 @@ impl Pipeline {
                 }
                 Err(failure) => (accumulator.failed(on_failure), Some(failure)),
             };
-            let report = step.report(release, &self.filter_type, &verdict, took, failure);
+            let ended = Ended { verdict: &verdict, took, failure, replay };
+            let report = step.report(release, &self.filter_type, ended);
             steps.push(report);
             match verdict {
                 Verdict::Continue { .. } | Verdict::Skipped => {}
@@ -281,20 +287,23 @@ impl Pipeline {
         Ok(FilterRun { outcome, kwargs, steps })
     }
 
-    /// Calls a release's function, unless it is put aside.
+    /// Calls a release's function, unless it is put aside. Also gives the name under which a failed call is kept.
     async fn call(
         &self,
         live: &LivePlugin,
         entry: Entry,
         context: &Arc<CallContext>,
         kwargs: &Map<String, Value>,
-    ) -> Result<StepAnswer, StepFailure> {
-        let admission = live.circuit.admit().map_err(StepFailure::Quarantined)?;
+    ) -> (Result<StepAnswer, StepFailure>, Option<String>) {
+        let admission = match live.circuit.admit() {
+            Ok(admission) => admission,
+            Err(quarantine) => return (Err(StepFailure::Quarantined(quarantine)), None),
+        };
         let (filter_type, filter) = (&*self.filter_type, self.filter.as_deref());
         let question = Question { filter_type, filter, context };
-        let answer = ask(&live.plugin, entry, question, kwargs).await;
+        let Asked { answer, replay } = ask(&live.plugin, entry, question, kwargs).await;
         admission.ended(answer.as_ref().err());
-        answer.map_err(StepFailure::Call)
+        (answer.map_err(StepFailure::Call), replay)
     }
 
     /// A call that a trial chose was answered: by the tried release, which counts, or by the live one, beside which the
@@ -327,23 +336,25 @@ impl Pipeline {
         tokio::spawn(async move {
             let question =
                 Question { filter_type: &filter_type, filter: filter.as_deref(), context: &context };
-            let call = ask(&shadow.rehearsal.plugin, entry, question, &kwargs);
+            let call = async { ask(&shadow.rehearsal.plugin, entry, question, &kwargs).await.answer };
             let say = |answer: Result<_, _>| Said::by_step(&answer.map_err(StepFailure::Call), &kwargs);
             shadow.run(&filter_type, &live, call, say).await;
         });
     }
 }
 
+/// How one step ended.
+struct Ended<'a> {
+    verdict: &'a Verdict,
+    took: Duration,
+    failure: Option<StepFailure>,
+    replay: Option<String>,
+}
+
 impl Step {
     /// What it did. `release` is the one that answered: the live one, or the one that is tried in its place.
-    fn report(
-        &self,
-        release: &LivePlugin,
-        filter_type: &str,
-        verdict: &Verdict,
-        took: Duration,
-        failure: Option<StepFailure>,
-    ) -> StepReport {
+    fn report(&self, release: &LivePlugin, filter_type: &str, ended: Ended<'_>) -> StepReport {
+        let Ended { verdict, took, failure, replay } = ended;
         let (outcome, changed) = match verdict {
             Verdict::Continue { changed } => (StepOutcome::Proceeded, changed.clone()),
             Verdict::Halted => (StepOutcome::Halted, Vec::new()),
@@ -369,7 +380,7 @@ impl Step {
                 let code = failure.code();
                 let skipped = outcome == StepOutcome::Skipped;
                 let stack = failure.stack();
-                tracing::error!(filter_type, plugin, code, skipped, stack, "step failed: {failure}");
+                tracing::error!(filter_type, plugin, code, skipped, stack, replay, "step failed: {failure}");
             }
             (_, None) => {}
         }
@@ -381,6 +392,7 @@ impl Step {
             changed,
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             failure,
+            replay,
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::breaker::Quarantine;
 use crate::effective::Entry;
+use crate::failed_calls::deliver;
 use crate::generation::LivePlugin;
 use crate::metering::ReceiverMeter;
 use crate::trial::{Draws, Said, Tried};
@@ -150,7 +151,7 @@ async fn call(
         arguments
     };
     let time = plugin.limits().event_time();
-    plugin.call(entry.function, &arguments, context, time).await
+    deliver(plugin, entry.function, &arguments, context, time).await
 }
 
 /// Counts a delivery to the tried release.

@@ -20,7 +20,8 @@ use crate::instances::{Held, Slot};
 use crate::limits::Limit;
 use crate::plan::Unfit;
 use crate::plugin::{FunctionId, Isolation, Plugin, QueueFull};
-use crate::state::{self, CallState};
+use crate::record::{CallRecord, Tape};
+use crate::state::{self, Around, CallState};
 
 /// What a function gave: the success or the failure side of its `result`, as JSON.
 pub type Answer = Result<Value, Value>;
@@ -49,10 +50,53 @@ impl Plugin {
         context: Arc<CallContext>,
         time: Duration,
     ) -> Result<Answer, CallFailure> {
+        self.call_around(function, arguments, Around { context, tape: None }, time).await
+    }
+
+    /// The same, with a record of what the host told the guest. A guest of a recorded call gets its random bytes from a
+    /// generator of its own, whose seed is in the record.
+    pub async fn call_recorded(
+        &self,
+        function: FunctionId,
+        arguments: &Map<String, Value>,
+        context: Arc<CallContext>,
+        time: Duration,
+    ) -> (Result<Answer, CallFailure>, CallRecord) {
+        let tape = Tape::recording();
+        let around = Around { context, tape: Some(Arc::clone(&tape)) };
+        let answer = self.call_around(function, arguments, around, time).await;
+        (answer, tape.record())
+    }
+
+    /// The same from a record: the guest is told what the record has, in its order, and nothing it does leaves the sandbox.
+    /// What the record lacks is unavailable. Also gives the differences from the record, in words.
+    ///
+    /// The plugin should be a rehearsal, so that neither logs nor metrics take the call for a real one.
+    pub async fn call_replayed(
+        &self,
+        function: FunctionId,
+        arguments: &Map<String, Value>,
+        context: Arc<CallContext>,
+        time: Duration,
+        record: CallRecord,
+    ) -> (Result<Answer, CallFailure>, Vec<String>) {
+        let tape = Tape::playing(record);
+        let around = Around { context, tape: Some(Arc::clone(&tape)) };
+        let answer = self.call_around(function, arguments, around, time).await;
+        (answer, tape.divergences())
+    }
+
+    async fn call_around(
+        &self,
+        function: FunctionId,
+        arguments: &Map<String, Value>,
+        around: Around,
+        time: Duration,
+    ) -> Result<Answer, CallFailure> {
         let deadline = Instant::now() + time;
         let function = self.admitted_function(function);
         let lowered = function.plan.lower(arguments).map_err(CallFailure::Argument)?;
-        self.counted(self.within(deadline, time, function, &lowered, context).await)
+        self.counted(self.within(deadline, time, function, &lowered, around).await)
     }
 
     /// Counts the limit that ended a call.
@@ -69,7 +113,7 @@ impl Plugin {
         time: Duration,
         function: &Function,
         lowered: &[Val],
-        context: Arc<CallContext>,
+        around: Around,
     ) -> Result<Answer, CallFailure> {
         let turn = pin!(async { Ok((self.turn().await?, self.place().await)) });
         let (_turn, place) = match before(deadline, turn).await {
@@ -90,7 +134,7 @@ impl Plugin {
         let waited = time.saturating_sub(deadline.saturating_duration_since(Instant::now()));
         // A running guest is stopped by the clock's tick, which knows where it was. Only one that waits inside the
         // host needs to be dropped from outside, a little later.
-        let run = pin!(self.run(place, deadline, time, function, lowered, context));
+        let run = pin!(self.run(place, deadline, time, function, lowered, around));
         let result = match before(deadline + 2 * TICK, run).await {
             Some(result) => result,
             None => Err(self.out_of_time(deadline, time)),
@@ -121,9 +165,9 @@ impl Plugin {
         time: Duration,
         function: &Function,
         lowered: &[Val],
-        context: Arc<CallContext>,
+        around: Around,
     ) -> Result<Answer, CallFailure> {
-        let mut held = self.instance(place, deadline, time, context).await?;
+        let mut held = self.instance(place, deadline, time, around).await?;
         let result = call(&mut held.store, held.instance, function, lowered).await;
         let finished = held.store.data().log.finish();
         let refused = held.store.data().refused.map(|(limit, _)| limit);
@@ -166,17 +210,20 @@ impl Plugin {
         place: Place,
         deadline: Instant,
         time: Duration,
-        context: Arc<CallContext>,
+        around: Around,
     ) -> Result<Held, CallFailure> {
         let slot = match place {
             Place::Idle(mut held) => {
-                held.store.data_mut().prepare(context, deadline);
+                if let Some(tape) = &around.tape {
+                    tape.reused();
+                }
+                held.store.data_mut().prepare(around, deadline);
                 held.store.set_epoch_deadline(1);
                 return Ok(held);
             }
             Place::Fresh(slot) => slot,
         };
-        let mut store = state::store(self.engine(), self.state(context, deadline));
+        let mut store = state::store(self.engine(), self.state(around, deadline));
         match self.pre().instantiate_async(&mut store).await {
             Ok(instance) => Ok(Held { store, instance, calls_left: self.calls_an_instance(), _slot: slot }),
             Err(error) => {
@@ -192,9 +239,10 @@ impl Plugin {
         context: Arc<CallContext>,
         time: Duration,
     ) -> Result<(), CallFailure> {
+        let around = Around { context, tape: None };
         let slot = self.instances().slot().await;
         let deadline = Instant::now() + time;
-        let instance = pin!(self.instance(Place::Fresh(slot), deadline, time, context));
+        let instance = pin!(self.instance(Place::Fresh(slot), deadline, time, around));
         match before(deadline + 2 * TICK, instance).await {
             Some(made) => self.counted(made.map(drop)),
             None => self.counted(Err(self.out_of_time(deadline, time))),

@@ -9,6 +9,7 @@ pub(crate) mod logging;
 pub(crate) mod rehearsal;
 mod services;
 pub(crate) mod settings;
+mod taped;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;

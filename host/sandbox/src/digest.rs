@@ -31,21 +31,31 @@ impl Digest {
 
     /// The digest with these sixty-four lower-case hexadecimal digits; `None` when they are none.
     pub(crate) fn from_hex(digits: &str) -> Option<Self> {
-        let value = |digit: u8| match digit {
-            b'0'..=b'9' => Some(digit - b'0'),
-            b'a'..=b'f' => Some(digit - b'a' + 10),
-            _ => None,
-        };
-        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
-        let bytes: Option<Vec<u8>> =
-            pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect();
-        Some(Self(bytes?.try_into().ok()?))
+        from_hex(digits).map(Self)
     }
 
     /// Sixty-four lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes with these sixty-four lower-case hexadecimal digits; `None` when they are none.
+pub(crate) fn from_hex(digits: &str) -> Option<[u8; 32]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return None };
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(value(*high)? << 4 | value(*low)?)).collect();
+    bytes?.try_into().ok()
 }
 
 impl fmt::Display for Digest {

@@ -23,6 +23,7 @@ mod name;
 mod plan;
 mod plugin;
 mod problem;
+mod record;
 mod state;
 
 pub use admission::{Contract, Export, Granting, Metadata, Report, Role};
@@ -46,5 +47,6 @@ pub use plugin::{
     TryOutError,
 };
 pub use problem::{Problem, ProblemCode};
+pub use record::{CallRecord, Ending, FailedCall, FailedCalls, HostCall, RecordedInstance, Seed};
 /// For the traits of [`Services`].
 pub use wasmtime_wasi::async_trait;

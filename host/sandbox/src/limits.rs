@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The limits of one plugin.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Wall-clock milliseconds of one filter step, from waiting for its turn to reading its answer.
     /// Configuration: `time`. Default 100.
@@ -132,7 +133,7 @@ pub(crate) const JSON_VALUES: usize = 200_000;
 pub const COMPONENT_BYTES: usize = 64 << 20;
 
 /// A limit that ended a call, or cut what it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Limit {
     /// [`Limits::filter_time_ms`] or [`Limits::event_time_ms`].

@@ -26,7 +26,8 @@ use crate::limits::{Limit, Limits};
 use crate::log::LogRate;
 use crate::memory::{GuestMemory, GuestMemoryUse, Share};
 use crate::problem::{Problem, ProblemCode};
-use crate::state::{CallState, Owner};
+use crate::record::FailedCalls;
+use crate::state::{Around, CallState, Owner};
 
 /// The sandbox cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -268,6 +269,8 @@ impl Plugin {
         let (grants, services) = (admitted.grants.clone(), shared.services.clone());
         let name: Arc<str> = options.name.into();
         let http = Outgoing::configure(&name, &options.limits, &grants, &services, effects);
+        let wanted = |keeper: &Arc<dyn FailedCalls>| effects == Effects::Real && keeper.wants(&name);
+        let failed_calls = services.failed_calls.clone().filter(wanted);
         Self {
             id: shared.next_plugin.fetch_add(1, Ordering::Relaxed),
             shared: Arc::clone(shared),
@@ -284,6 +287,7 @@ impl Plugin {
                 services,
                 effects,
                 http: Arc::new(http),
+                failed_calls,
             }),
             isolation: options.isolation,
         }
@@ -329,6 +333,16 @@ impl Plugin {
     /// What it is granted.
     pub fn grants(&self) -> &Grants {
         &self.owner.grants
+    }
+
+    /// Who keeps its failed calls; `None` while nobody does, and of a rehearsal.
+    pub fn failed_calls(&self) -> Option<&Arc<dyn FailedCalls>> {
+        self.owner.failed_calls.as_ref()
+    }
+
+    /// The interface that a function belongs to.
+    pub fn interface(&self, function: FunctionId) -> &str {
+        &self.admitted_function(function).plan.signature.interface
     }
 
     /// The function for a signature of the contract, when the component exports it.
@@ -397,8 +411,8 @@ impl Plugin {
         self.turns.acquire().await.map_err(|_| QueueFull)
     }
 
-    pub(crate) fn state(&self, context: Arc<CallContext>, deadline: Instant) -> CallState {
-        CallState::new(Arc::clone(&self.owner), context, deadline)
+    pub(crate) fn state(&self, around: Around, deadline: Instant) -> CallState {
+        CallState::new(Arc::clone(&self.owner), around, deadline)
     }
 
     pub(crate) fn calls_an_instance(&self) -> u32 {

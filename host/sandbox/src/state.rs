@@ -14,6 +14,7 @@ use crate::grants::Grants;
 use crate::limits::{Limit, Limits};
 use crate::log::{CallLog, LogRate};
 use crate::memory::Share;
+use crate::record::{FailedCalls, Tape};
 
 /// What all calls of a plugin share.
 pub(crate) struct Owner {
@@ -26,6 +27,17 @@ pub(crate) struct Owner {
     pub(crate) log_rate: Arc<LogRate>,
     pub(crate) memory: Share,
     pub(crate) http: Arc<Outgoing>,
+    /// Who keeps its failed calls, when somebody does.
+    pub(crate) failed_calls: Option<Arc<dyn FailedCalls>>,
+}
+
+/// What surrounds one call.
+#[derive(Clone)]
+pub(crate) struct Around {
+    /// What the guest can ask about the call.
+    pub(crate) context: Arc<CallContext>,
+    /// What takes the call down, or plays it.
+    pub(crate) tape: Option<Arc<Tape>>,
 }
 
 impl Owner {
@@ -36,9 +48,12 @@ impl Owner {
         }
     }
 
-    /// What the next call's capabilities work on, when it is a rehearsal.
-    fn rehearsed(&self) -> Option<Services> {
-        (self.effects == Effects::Rehearsed).then(|| self.services.rehearsed())
+    /// What the next call's capabilities work on, when it is a rehearsal or on tape.
+    fn own_services(&self, tape: Option<&Arc<Tape>>) -> Option<Services> {
+        match tape {
+            Some(tape) => Some(self.services.taped(tape)),
+            None => (self.effects == Effects::Rehearsed).then(|| self.services.rehearsed()),
+        }
     }
 }
 
@@ -47,8 +62,10 @@ pub(crate) struct CallState {
     pub(crate) owner: Arc<Owner>,
     pub(crate) context: Arc<CallContext>,
     pub(crate) log: CallLog,
-    /// A rehearsed call's own, in place of its owner's.
-    rehearsed: Option<Services>,
+    /// What takes the call down, or plays it.
+    pub(crate) tape: Option<Arc<Tape>>,
+    /// The call's own, in place of its owner's.
+    services: Option<Services>,
     pub(crate) deadline: Instant,
     host_calls: u32,
     /// Whether the guest gave the thread to others at the last tick and has not gone on yet.
@@ -69,13 +86,15 @@ pub(crate) struct CallState {
 }
 
 impl CallState {
-    pub(crate) fn new(owner: Arc<Owner>, context: Arc<CallContext>, deadline: Instant) -> Self {
+    pub(crate) fn new(owner: Arc<Owner>, around: Around, deadline: Instant) -> Self {
+        let Around { context, tape } = around;
         let mut table = ResourceTable::new();
         table.set_max_capacity(owner.limits.handles);
         let (name, rate) = (Arc::clone(&owner.name), Arc::clone(&owner.log_rate));
         Self {
             log: CallLog::new(name, rate, owner.limits.log_bytes, owner.effects),
-            rehearsed: owner.rehearsed(),
+            services: owner.own_services(tape.as_ref()),
+            tape,
             owner,
             context,
             deadline,
@@ -93,7 +112,8 @@ impl CallState {
     }
 
     /// Makes a reused instance ready for its next call. Memory and open resources stay as they are.
-    pub(crate) fn prepare(&mut self, context: Arc<CallContext>, deadline: Instant) {
+    pub(crate) fn prepare(&mut self, around: Around, deadline: Instant) {
+        let Around { context, tape } = around;
         self.context = context;
         self.deadline = deadline;
         self.host_calls = 0;
@@ -102,14 +122,15 @@ impl CallState {
         self.refused = None;
         self.starved = false;
         self.http = None;
-        self.rehearsed = self.owner.rehearsed();
+        self.services = self.owner.own_services(tape.as_ref());
+        self.tape = tape;
         // The guest may hold streams of an earlier call: they write to this same log.
         self.log.begin(self.owner.limits.log_bytes);
     }
 
     /// What the call's capabilities work on.
     pub(crate) fn services(&self) -> &Services {
-        self.rehearsed.as_ref().unwrap_or(&self.owner.services)
+        self.services.as_ref().unwrap_or(&self.owner.services)
     }
 
     /// Counts a call into the host.

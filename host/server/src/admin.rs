@@ -4,6 +4,7 @@
 mod audit;
 mod changes;
 pub(crate) mod events;
+mod failed_calls;
 mod problems;
 mod reload;
 mod tag;
@@ -29,6 +30,7 @@ use crate::path::{PluginName, PluginRelease};
 use crate::problem::Problem;
 
 pub(crate) use audit::{AuditPage, Entry};
+pub(crate) use failed_calls::{FailedCallList, unknown_call};
 pub(crate) use reload::refused as reload_refused;
 pub(crate) use tag::bad_tag;
 pub(crate) use upload::{Uploads, problems as upload_problems};
@@ -84,6 +86,8 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/admin/api/reload", post(reload::reload))
         .route("/admin/api/audit", get(audit::read))
         .merge(events::routes())
+        .route("/admin/api/failed-calls", get(failed_calls::list))
+        .route("/admin/api/failed-calls/{name}", get(failed_calls::file))
 }
 
 /// A list that the asker has already is not sent again.

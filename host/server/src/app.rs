@@ -1,8 +1,8 @@
 //! What all requests share, and the routes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use hookbox_archive::Archive;
 use hookbox_delivery::Delivery;
-use hookbox_plugins::{Generation, Registry};
+use hookbox_plugins::{FailedCallKeeper, Generation, Registry};
 use hookbox_sandbox::Sandbox;
 use hookbox_store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -62,6 +62,7 @@ pub struct App {
     pub(crate) published: Published,
     /// The types of events that tell of a user's retirement.
     pub(crate) retired_by: BTreeSet<String>,
+    failed_calls: OnceLock<FailedCallKeeper>,
     /// The most bytes of an archive request's body.
     pub(crate) archive_body: u64,
     stopping: AtomicBool,
@@ -100,10 +101,21 @@ impl App {
             contradictions: Contradictions::default(),
             published: Published::new(config),
             retired_by: config.users.retired_by.clone(),
+            failed_calls: OnceLock::new(),
             archive_body: config.archive.body.as_u64(),
             stopping: AtomicBool::new(false),
             body_bytes: bytes(config.server.body),
         }))
+    }
+
+    /// From now on it shows the calls that this keeper has.
+    pub(crate) fn show_failed_calls(&self, keeper: FailedCallKeeper) {
+        let _ = self.failed_calls.set(keeper);
+    }
+
+    /// Who keeps failed calls, when somebody does.
+    pub(crate) fn failed_calls(&self) -> Option<&FailedCallKeeper> {
+        self.failed_calls.get()
     }
 
     /// Whether calls can be answered.

@@ -2,6 +2,7 @@
 
 mod depth;
 mod events;
+mod failed_calls;
 mod users;
 mod variables;
 
@@ -24,6 +25,7 @@ use crate::cors::{Cors, CorsTable};
 use crate::throttle::Rate;
 
 pub use events::{EventsTable, KeepTable};
+pub use failed_calls::FailedCallsTable;
 pub use users::UsersTable;
 
 /// The file that is read when nobody names another.
@@ -49,6 +51,8 @@ pub struct Config {
     pub users: UsersTable,
     /// `[cors]`.
     pub cors: CorsTable,
+    /// `[failed_calls]`.
+    pub failed_calls: FailedCallsTable,
     /// `[plugins]`.
     pub plugins: PluginsTable,
     /// `[filters]`.
@@ -236,6 +240,7 @@ impl Config {
         let mut mistakes = config.server.compile.mistakes();
         mistakes.extend(config.events.mistakes());
         mistakes.extend(config.users.mistakes());
+        mistakes.extend(config.failed_calls.mistakes());
         if !mistakes.is_empty() {
             return Err(ConfigError(mistakes));
         }

@@ -30,8 +30,8 @@ pub use admin::events::{
 pub use app::{App, AppError, router};
 pub use auth::{AuthError, AuthTable, Authenticator, TokenRequest};
 pub use config::{
-    ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, EventsTable, KeepTable, ServerTable,
-    UsersTable,
+    ArchiveTable, Config, ConfigError, DEFAULT_FILE, DatabaseTable, EventsTable, FailedCallsTable, KeepTable,
+    ServerTable, UsersTable,
 };
 pub use cors::CorsTable;
 pub use filters::FilterAnswer;

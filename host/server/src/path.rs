@@ -31,6 +31,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PluginName {
     }
 }
 
+/// The name of a kept call in a path.
+pub(crate) struct KeptCall(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for KeptCall {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        one_name(parts, state).await.map(Self)
+    }
+}
+
 /// The plugin and the release in a path.
 pub(crate) struct PluginRelease(pub(crate) String, pub(crate) ReleaseRef);
 

@@ -8,7 +8,9 @@ use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::auth::AuthTable;
-use crate::config::{ArchiveTable, Config, ConfigError, DatabaseTable, EventsTable, ServerTable, UsersTable};
+use crate::config::{
+    ArchiveTable, Config, ConfigError, DatabaseTable, EventsTable, FailedCallsTable, ServerTable, UsersTable,
+};
 use crate::cors::CorsTable;
 
 /// Reads the configuration again, with everything that the server's start laid over it.
@@ -142,8 +144,19 @@ macro_rules! keys {
 
 /// The keys outside `[plugins]` and `[filters]` that differ.
 fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
-    let Config { server, database, auth, archive, events, users, cors, plugins: _, filters: _, folder: _ } =
-        running;
+    let Config {
+        server,
+        database,
+        auth,
+        archive,
+        events,
+        users,
+        cors,
+        failed_calls,
+        plugins: _,
+        filters: _,
+        folder: _,
+    } = running;
     let mut found = Vec::new();
     keys!(
         found,
@@ -180,6 +193,13 @@ fn differences(running: &Config, read: &Config) -> Vec<&'static str> {
     keys!(found, "events", EventsTable { backlog, backlog_bytes, keep }, events, read.events);
     keys!(found, "users", UsersTable { follow, retired_by }, users, read.users);
     keys!(found, "cors", CorsTable { origins }, cors, read.cors);
+    keys!(
+        found,
+        "failed_calls",
+        FailedCallsTable { keep, size, age, redact, plugins },
+        failed_calls,
+        read.failed_calls
+    );
     found
 }
 
@@ -203,6 +223,7 @@ mod tests {
         read.events.keep.dead = std::time::Duration::from_secs(7);
         read.users.retired_by.insert("org.example.user.retired.v1".into());
         read.cors.origins.push("https://apps.example.com".into());
+        read.failed_calls.keep = 7;
         let named = [
             "server.body",
             "server.compile",
@@ -212,6 +233,7 @@ mod tests {
             "events.keep",
             "users.retired_by",
             "cors.origins",
+            "failed_calls.keep",
         ];
         assert_eq!(differences(&running, &read), named);
     }

@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookbox_plugins::{ChangeError, DataLock, LoadError, LockError, Registry, RegistryOptions, Sample};
-use hookbox_sandbox::{Compiler, Sandbox, SandboxError, SandboxOptions};
+use hookbox_plugins::{
+    ChangeError, DataLock, FailedCallKeeper, LoadError, LockError, Registry, RegistryOptions, Sample,
+};
+use hookbox_sandbox::{Compiler, FailedCalls, Sandbox, SandboxError, SandboxOptions, Services};
 use hookbox_store::{OpenError, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -51,6 +53,9 @@ pub enum ServeError {
     /// The journal of events cannot be read or written.
     #[error("the events that wait could not be taken up: {0}")]
     Events(StoreError),
+    /// The folder for failed calls cannot be used.
+    #[error("failed calls cannot be kept: {0}")]
+    FailedCalls(std::io::Error),
     /// What is kept of plugins cannot be read.
     #[error(transparent)]
     Plugins(#[from] ChangeError),
@@ -114,10 +119,12 @@ pub async fn serve(
     })??;
     let closing = store.closing();
     let _alone = alone(&config.server.data).await?;
+    let keeper = failed_calls(config).await?;
+    let failed_calls = keeper.clone().map(|keeper| -> Arc<dyn FailedCalls> { Arc::new(keeper) });
     let sandbox = Sandbox::new(SandboxOptions {
         cache: Some(compile_cache(&config.server.data)),
         compiler,
-        services: services(&store),
+        services: Services { failed_calls, ..services(&store) },
         guest_memory_bytes: Some(usize::try_from(config.server.guest_memory.as_u64()).unwrap_or(usize::MAX)),
     })?;
     tracing::info!(allocation = ?sandbox.allocation(), "sandbox made");
@@ -129,6 +136,9 @@ pub async fn serve(
     })
     .await?;
     let app = App::new(sandbox, store, plugins.clone(), config, Arc::new(reread))?;
+    if let Some(keeper) = keeper.clone() {
+        app.show_failed_calls(keeper);
+    }
 
     let (stopping, stopped) = watch::channel(false);
     let told = stopped.clone();
@@ -190,6 +200,9 @@ pub async fn serve(
     }
     delivering.abort();
     let _ = delivering.await;
+    if let Some(keeper) = keeper {
+        let _ = tokio::task::spawn_blocking(move || keeper.finish()).await;
+    }
     upkeep.abort();
     // A connection that ends last may have the app for a moment longer, and with it the database.
     drop((app, plugins));
@@ -206,6 +219,14 @@ async fn heed_changes(app: Arc<App>) {
     while changes.changed().await.is_ok() {
         app.delivery.plugins_changed();
     }
+}
+
+/// Who keeps failed calls, when the configuration wants some kept.
+async fn failed_calls(config: &Config) -> Result<Option<FailedCallKeeper>, ServeError> {
+    let Some(options) = config.failed_calls.options(&config.server.data) else { return Ok(None) };
+    let opening = tokio::task::spawn_blocking(move || FailedCallKeeper::open(options)).await;
+    let opened = opening.map_err(std::io::Error::other).and_then(|opened| opened);
+    opened.map(Some).map_err(ServeError::FailedCalls)
 }
 
 /// Takes the data folder for this server. A command that works on it for a moment is waited for.

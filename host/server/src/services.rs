@@ -22,5 +22,6 @@ pub fn services(store: &Store) -> Services {
         course_archive: Some(Arc::new(HostArchive::new(Archive::new(store.clone())))),
         key_value: Some(Arc::new(PluginRows::new(store.clone()))),
         resolver: None,
+        failed_calls: None,
     }
 }

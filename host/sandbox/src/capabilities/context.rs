@@ -1,5 +1,6 @@
 //! `hookbox:plugin/context`: what the guest may know about the call it is in.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ pub struct CallContext {
     pub delivery: Option<DeliveryWishes>,
 }
 
-/// What a receiver says about the delivery it is called with.
+/// What a receiver says about the delivery it is called with, and what the host says of it afterwards.
 #[derive(Debug, Default)]
 pub struct DeliveryWishes {
     not_before_ms: AtomicU64,
+    replay: OnceLock<String>,
 }
 
 /// The longest pause that a receiver can ask for: a day.
@@ -30,6 +32,16 @@ impl DeliveryWishes {
     pub fn not_before(&self) -> Option<Duration> {
         let asked = self.not_before_ms.load(Ordering::Relaxed);
         (asked > 0).then(|| Duration::from_millis(asked))
+    }
+
+    /// The name under which the failed delivery is kept, when it is.
+    pub fn replay(&self) -> Option<&str> {
+        self.replay.get().map(String::as_str)
+    }
+
+    /// Says under which name it is kept; the first counts.
+    pub fn kept_as(&self, name: String) {
+        let _ = self.replay.set(name);
     }
 }
 
@@ -60,7 +72,8 @@ impl Host for CallState {
 
     fn remaining_ms(&mut self) -> wasmtime::Result<u32> {
         self.count_host_call()?;
-        Ok(u32::try_from(self.remaining().as_millis()).unwrap_or(u32::MAX))
+        let left = u32::try_from(self.remaining().as_millis()).unwrap_or(u32::MAX);
+        Ok(self.tape.as_ref().map_or(left, |tape| tape.reading("remaining-ms", left)))
     }
 }
 

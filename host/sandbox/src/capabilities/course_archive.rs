@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::async_trait;
 
@@ -25,7 +26,7 @@ mod bindings {
 }
 
 /// A user's archive status of one course. Times are ISO 8601 text with an offset.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveStatus {
     /// The row's id.
     pub id: i64,
@@ -46,7 +47,7 @@ pub struct ArchiveStatus {
 }
 
 /// Which statuses to list. `None` lets every value through. Nothing in it has been checked: a guest wrote it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ArchiveQuery {
     /// The course's key.
     pub course_id: Option<String>,
@@ -61,7 +62,8 @@ pub struct ArchiveQuery {
 }
 
 /// Why the archive did not do as a guest asked. The guest reads the texts.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ArchiveFault {
     /// The request cannot be; the text names what is wrong with it.
     #[error("{0}")]

@@ -3,7 +3,7 @@
 //! A request takes this way: its authority is read strictly and held against the grants ([`allow`]), its name is
 //! resolved once and every address checked ([`resolve`], [`address`]), one of these very addresses is connected to
 //! ([`connect`]), and the exchange is bounded in time and size ([`send`], [`body`]). What became of it is counted and
-//! logged ([`exchange`]).
+//! logged ([`exchange`]). In a call on tape, [`taped`] stands beside all of that.
 
 mod address;
 mod allow;
@@ -12,6 +12,7 @@ mod connect;
 mod exchange;
 mod resolve;
 mod send;
+mod taped;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,7 @@ use super::Services;
 use super::rehearsal::Effects;
 use crate::grants::{Grants, Origin};
 use crate::limits::Limits;
+use crate::record::Tape;
 use crate::state::{CallState, Owner};
 
 pub use resolve::{Resolver, Resolving};
@@ -101,11 +103,11 @@ pub(crate) struct CallHttp {
 }
 
 impl CallHttp {
-    fn prepare(owner: &Owner, deadline: Instant) -> Self {
+    fn prepare(owner: &Owner, deadline: Instant, tape: Option<Arc<Tape>>) -> Self {
         let mut context = WasiHttpCtx::new();
         context.set_field_size_limit(HEAD_BYTES);
         let outgoing = Arc::clone(&owner.http);
-        Self { context, hooks: Hooks { outgoing, deadline, requests: 0, warned: Arc::default() } }
+        Self { context, hooks: Hooks { outgoing, deadline, tape, requests: 0, warned: Arc::default() } }
     }
 }
 
@@ -113,8 +115,8 @@ impl WasiHttpView for CallState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         // As with the rest of WASI: a guest whose budget is spent goes on until the next tick.
         let _ = self.count_host_call();
-        let (owner, deadline) = (&self.owner, self.deadline);
-        let call = self.http.get_or_insert_with(|| CallHttp::prepare(owner, deadline));
+        let (owner, deadline, tape) = (&self.owner, self.deadline, &self.tape);
+        let call = self.http.get_or_insert_with(|| CallHttp::prepare(owner, deadline, tape.clone()));
         WasiHttpCtxView { hooks: &mut call.hooks, table: &mut self.table, ctx: &mut call.context }
     }
 }
@@ -129,6 +131,8 @@ struct Hooks {
     outgoing: Arc<Outgoing>,
     /// When the call ends.
     deadline: Instant,
+    /// What takes the call down, or plays it.
+    tape: Option<Arc<Tape>>,
     requests: u32,
     /// Whether the log has a warning about this call's requests already.
     warned: Arc<AtomicBool>,
@@ -189,15 +193,24 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
+        let taped = match self.tape.clone() {
+            Some(tape) if tape.plays() => return Box::new(async move { taped::play(&tape, request) }),
+            Some(tape) => tape.request(taped::asked(&request)).map(|at| (tape, at)),
+            None => None,
+        };
         self.requests = self.requests.saturating_add(1);
         let origin = allow::origin(request.uri());
         let exchange = Exchange::new(&self.outgoing, self.deadline, request.method(), origin.as_ref().ok());
         let checked = self.check(&request, origin, &exchange);
         let (outgoing, warned) = (Arc::clone(&self.outgoing), Arc::clone(&self.warned));
-        Box::new(async move {
-            send::send(outgoing, Arc::new(exchange), &checked?, request, options.unwrap_or_default(), &warned)
-                .await
-        })
+        let sending = async move {
+            let (exchange, options) = (Arc::new(exchange), options.unwrap_or_default());
+            send::send(outgoing, exchange, &checked?, request, options, &warned).await
+        };
+        match taped {
+            None => Box::new(sending),
+            Some((tape, at)) => Box::new(async move { taped::record(tape, at, sending.await) }),
+        }
     }
 
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {

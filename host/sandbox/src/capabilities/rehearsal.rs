@@ -39,6 +39,7 @@ impl Services {
                 .map(|real| -> Arc<dyn CourseArchive> { Arc::new(RehearsedArchive { real }) }),
             key_value: rows.map(|real| -> Arc<dyn super::KeyValue> { Arc::new(RehearsedRows::new(real)) }),
             resolver: self.resolver.clone(),
+            failed_calls: None,
         }
     }
 }

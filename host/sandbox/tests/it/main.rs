@@ -6,6 +6,7 @@
 mod a_call_ends_whatever_the_guest_does;
 mod a_call_leaves_no_trace;
 mod a_compiled_component_is_kept;
+mod a_recorded_call_can_be_run_again;
 mod a_rehearsal_changes_nothing;
 mod a_request_ends_whatever_the_server_does;
 mod answers_are_not_trusted;

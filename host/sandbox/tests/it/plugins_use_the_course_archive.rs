@@ -10,7 +10,7 @@ use hookbox_sandbox::{
     ArchiveFault, ArchiveQuery, ArchiveStatus, CallContext, CallFailure, CourseArchive, Grant, Granting,
     Grants, Limit, Plugin, ProblemCode, Sandbox, Services, async_trait,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::support::{
     AGES, admit_with, call, call_within, contract, object, only_function, options, sandbox, sandbox_with,
@@ -23,7 +23,7 @@ const CATALOG: &str = "org.openedx.content_authoring.course.catalog_info.changed
 
 /// An archive in memory, whose rules are none.
 #[derive(Default)]
-struct Noted {
+pub(crate) struct Noted {
     rows: Mutex<BTreeMap<(String, i64), ArchiveStatus>>,
     /// Who asked, and what for.
     asked: Mutex<Vec<String>>,
@@ -34,7 +34,7 @@ impl Noted {
         self.asked.lock().unwrap().push(format!("{plugin}: {what}"));
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -95,7 +95,11 @@ impl CourseArchive for Noted {
 }
 
 /// A plugin with these grants, on a sandbox with this archive.
-fn with_archive(name: &str, grants: &[Grant], archive: Option<Arc<dyn CourseArchive>>) -> (Sandbox, Plugin) {
+pub(crate) fn with_archive(
+    name: &str,
+    grants: &[Grant],
+    archive: Option<Arc<dyn CourseArchive>>,
+) -> (Sandbox, Plugin) {
     let sandbox = sandbox_with(Services { course_archive: archive, ..Services::default() });
     let grants = Grants::new(grants.iter().cloned());
     let admitted = admit_with(&sandbox, &written(name), &Granting::These(&grants));
@@ -103,13 +107,18 @@ fn with_archive(name: &str, grants: &[Grant], archive: Option<Arc<dyn CourseArch
     (sandbox, plugin)
 }
 
-/// What an enrollment of this user with this mode answers: the mode, or the message of what it raised.
-async fn enroll(plugin: &Plugin, user: i64, mode: &str) -> Result<String, String> {
-    let arguments = object(json!({
+/// The arguments of an enrollment of this user with this mode.
+pub(crate) fn enrollment(user: i64, mode: &str) -> Map<String, Value> {
+    object(json!({
         "user": {"id": user, "username": "ada", "email": "", "is_active": true, "is_staff": false, "is_superuser": false},
         "course_key": COURSE,
         "mode": mode,
-    }));
+    }))
+}
+
+/// What an enrollment of this user with this mode answers: the mode, or the message of what it raised.
+async fn enroll(plugin: &Plugin, user: i64, mode: &str) -> Result<String, String> {
+    let arguments = enrollment(user, mode);
     let context = Arc::new(CallContext::default());
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match plugin.call(only_function(plugin), &arguments, context, AGES).await {

@@ -3,6 +3,7 @@
 mod changes;
 pub(super) mod events;
 mod examples;
+mod failed_calls;
 mod install;
 mod upkeep;
 
@@ -26,6 +27,9 @@ use crate::problem::Problem;
 pub(super) use changes::LIFT;
 #[cfg(test)]
 pub(super) use examples::{changed, in_full, lifted, page, plugin, plugins, reloaded};
+pub(super) use failed_calls::KEPT_CALL;
+#[cfg(test)]
+pub(super) use failed_calls::calls;
 
 /// The operations' tag.
 pub(super) const TAG: &str = "Plugins";
@@ -61,6 +65,7 @@ pub(super) fn paths(config: &Config) -> Vec<(String, PathItem)> {
     paths.extend(changes::paths(config));
     paths.extend(upkeep::paths(config));
     paths.extend(events::paths(config));
+    paths.extend(failed_calls::paths(config));
     paths
 }
 

@@ -20,7 +20,7 @@ use super::{admin, archive, events, hooks, host, security};
 use crate::admin::events::{
     BulkAsked, BulkDone, EventInFull, EventList, EventsSummary, ReplayAsked, ReplayCount, ReplayList,
 };
-use crate::admin::{AuditPage, Lifted, PluginList};
+use crate::admin::{AuditPage, FailedCallList, Lifted, PluginList};
 use crate::archive::ListBody;
 use crate::config::Config;
 use crate::events::EventsAccepted;
@@ -101,7 +101,7 @@ fn components(config: &Config) -> Components {
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// The types that bodies and answers name; what they are made of comes with them.
-const SCHEMAS: [fn() -> Schemas; 32] = [
+const SCHEMAS: [fn() -> Schemas; 33] = [
     with_parts::<ArchiveRoot>,
     with_parts::<ListBody<'static>>,
     with_parts::<ArchiveStatusWrite>,
@@ -134,6 +134,7 @@ const SCHEMAS: [fn() -> Schemas; 32] = [
     with_parts::<ReplayAsked>,
     with_parts::<ReplayList>,
     with_parts::<ReplayCount>,
+    with_parts::<FailedCallList>,
 ];
 
 /// A type's schema and those that it refers to.

@@ -294,11 +294,13 @@ fn step(outcome: StepOutcome, changed: &[&str], failure: Option<StepFailure>) ->
         changed: changed.iter().map(|name| (*name).to_owned()).collect(),
         microseconds: 14,
         failure,
+        replay: None,
     }
 }
 
 fn failed(failure: StepFailure) -> Problem {
-    let steps = vec![step(StepOutcome::Failed, &[], Some(failure.clone()))];
+    let report = step(StepOutcome::Failed, &[], Some(failure.clone()));
+    let steps = vec![StepReport { replay: Some(super::admin::KEPT_CALL.into()), ..report }];
     refused(FilterError::Step { plugin: "course-about-url".into(), failure, steps })
 }
 

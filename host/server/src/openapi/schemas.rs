@@ -5,6 +5,7 @@
 #![expect(dead_code, reason = "only the derive macro reads these types")]
 
 mod admin;
+mod failed_calls;
 mod releases;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use hookbox_archive::draft::MAX_COURSE_ID;
 use utoipa::ToSchema;
 
 pub(crate) use admin::PluginOverview;
+pub(crate) use failed_calls::FailedCall;
 pub(super) use releases::{
     ActivateRequest, ApproveRequest, Changed, ReleaseInFull, Reloaded, RollbackRequest, TrialRequest,
     UploadForm,
@@ -213,6 +215,9 @@ pub(crate) struct StepReport {
     /// Why it failed, when it did.
     #[schema(value_type = StepFailure, required = false)]
     failure: Option<StepFailure>,
+    /// The name under which the failed call is kept, when it is: see `/admin/api/failed-calls`.
+    #[schema(value_type = String, required = false)]
+    replay: Option<String>,
 }
 
 /// What came of one step. `proceeded`: the pipeline went on with its answer. `halted` and `raised`: it ended the

@@ -94,7 +94,8 @@ impl KeyValueQuota {
 }
 
 /// Why rows were not read or changed. Nothing has changed then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum KeyValueFault {
     /// The plugin would keep too much.
     #[error("the {} quota does not allow {wanted}", .limit.name())]

@@ -15,6 +15,11 @@ use crate::state::{CallState, Owner};
 const STEP: Duration = Duration::from_millis(1);
 /// The step with the grant `clock:fine`.
 const FINE_STEP: Duration = Duration::from_nanos(1);
+/// What the clocks are called in a record.
+const WALL_CLOCK: &str = "wall-clock";
+const MONOTONIC_CLOCK: &str = "monotonic-clock";
+/// The last nanosecond of a second.
+const LAST_NANOSECOND: u32 = 999_999_999;
 
 pub(super) fn link(linker: &mut Linker<CallState>) -> Result<()> {
     wall_clock::add_to_linker::<_, HasSelf<CallState>>(linker, |state| state)?;
@@ -38,7 +43,10 @@ impl CallState {
 
 impl wall_clock::Host for CallState {
     fn now(&mut self) -> Result<wall_clock::Datetime> {
-        wall_clock::Host::now(&mut self.counted_clocks()?)
+        let now = wall_clock::Host::now(&mut self.counted_clocks()?)?;
+        let Some(tape) = &self.tape else { return Ok(now) };
+        let (seconds, nanoseconds) = tape.reading(WALL_CLOCK, (now.seconds, now.nanoseconds));
+        Ok(wall_clock::Datetime { seconds, nanoseconds: nanoseconds.min(LAST_NANOSECOND) })
     }
 
     fn resolution(&mut self) -> Result<wall_clock::Datetime> {
@@ -48,7 +56,8 @@ impl wall_clock::Host for CallState {
 
 impl monotonic_clock::Host for CallState {
     fn now(&mut self) -> Result<u64> {
-        monotonic_clock::Host::now(&mut self.counted_clocks()?)
+        let now = monotonic_clock::Host::now(&mut self.counted_clocks()?)?;
+        Ok(self.tape.as_ref().map_or(now, |tape| tape.reading(MONOTONIC_CLOCK, now)))
     }
 
     fn resolution(&mut self) -> Result<u64> {
@@ -56,6 +65,11 @@ impl monotonic_clock::Host for CallState {
     }
 
     fn subscribe_instant(&mut self, when: u64) -> Result<Resource<DynPollable>> {
+        // The moment is one of the record's clock, so the guest waits as long as it would have by that.
+        if let Some(tape) = self.tape.as_ref().filter(|tape| tape.plays()) {
+            let last = tape.last_reading(MONOTONIC_CLOCK).unwrap_or(0);
+            return self.counted_clocks()?.subscribe_duration(when.saturating_sub(last));
+        }
         self.counted_clocks()?.subscribe_instant(when)
     }
 

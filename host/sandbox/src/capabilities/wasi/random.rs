@@ -25,7 +25,10 @@ impl CallState {
         }
         self.random_bytes = total;
         let mut bytes = vec![0; usize::try_from(length)?];
-        rand::rng().fill_bytes(&mut bytes);
+        match &self.tape {
+            None => rand::rng().fill_bytes(&mut bytes),
+            Some(tape) => tape.fill(&mut bytes),
+        }
         Ok(bytes)
     }
 

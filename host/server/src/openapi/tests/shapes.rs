@@ -185,6 +185,7 @@ fn the_schemas_name_what_the_real_types_write() {
         changed: vec!["url".into()],
         microseconds: 1,
         failure,
+        replay: Some("a.json".into()),
     };
     let mut hook = hooks::hook();
     hook.like = Some("another".into());
@@ -238,6 +239,7 @@ fn the_schemas_name_what_the_real_types_write() {
         ("ReplayList", json!(admin::events::all_replays())),
         ("Replay", json!(admin::events::replay("done"))),
         ("ReplayCount", json!(admin::events::count())),
+        ("FailedCallList", json!(admin::calls())),
         ("HookView", json!(hook)),
         ("HookView", json!(event)),
         ("HookList", json!(list)),
@@ -296,6 +298,8 @@ fn a_schema_names_nothing_that_its_type_does_not_write() {
         ("HookList", &hooks),
         ("TakerView", &hooks["hooks"][0]["plugins"][0]),
         ("HookArgument", &hooks["hooks"][0]["arguments"][0]),
+        ("FailedCallList", &json!(admin::calls())),
+        ("FailedCall", &json!(admin::calls().calls[0])),
     ] {
         for (member, _) in object(&document["components"]["schemas"][name]["properties"]) {
             assert!(value.get(member).is_some(), "{name} has no {member}");
