@@ -83,7 +83,16 @@ fn a_delivery_is_kept_with_its_event() {
     let site = Site::new(configuration).with("receiver.wasm", trapping_receiver());
     let server = site.serve();
     server.post_event(&event(ID, CATALOG_INFO, &catalog_info(COURSE))).json(202);
+    let first = || {
+        let event = server.get(&format!("/admin/api/events/{ID}")).json(200);
+        let deliveries = event["deliveries"].as_array().unwrap().clone();
+        deliveries.iter().find(|delivery| delivery["plugin"] == "receiver").unwrap()["history"][0].clone()
+    };
+    server.until("the attempt is written down", |_| !first().is_null());
     let call = kept(&server, 1).pop().unwrap();
+    assert_eq!(first()["report"]["replay"], call["name"]);
+    let shown = site.run_on_data(&["events", "show", ID, "--url", server.url()]).exits(0);
+    shown.prints(&["failed (trap)", &format!("kept as {}", call["name"].as_str().unwrap())]);
     assert_eq!((&call["hook"]["event"], &call["hook"]["attempt"]), (&json!(ID), &json!(1)));
     server.logs(1, &["kept", call["name"].as_str().unwrap(), ID]);
     let path = file(&site, &call["name"]);

@@ -28,7 +28,7 @@ fn dead(server: &Server, count: usize) -> Vec<Value> {
 fn a_dead_letter_is_delivered_by_the_upgraded_plugin() {
     let site = Site::new(CONFIGURATION).with("fixed.wasm", sample("catalog-logger"));
     let server = site.serve();
-    server.install("", trapping_receiver()).json(201);
+    server.install("", sample("test-course-length")).json(201);
     server.post_event(&catalog_change(COURSE)).json(202);
     let letter = dead(&server, 1).remove(0);
     assert_eq!((&letter["type"], &letter["course"]), (&json!(CATALOG_INFO), &json!(COURSE)), "{letter}");
@@ -39,6 +39,7 @@ fn a_dead_letter_is_delivered_by_the_upgraded_plugin() {
     let number = letter["event"].to_string();
     let shown = on(&site, &server, &["show", &number]).exits(0);
     shown.prints(&["mine: dead (attempts), 2 attempts", "failed (trap)", "release 1", COURSE]);
+    shown.prints(&["it said: panicked at", "a course has an end", "at test_course_length::lasts"]);
     let id = letter["id"].as_str().unwrap();
     let in_full = on(&site, &server, &["show", id, "--json"]).exits(0).json();
     let history = in_full["deliveries"][0]["history"].as_array().unwrap();
@@ -90,6 +91,10 @@ fn a_rejected_event_is_a_dead_letter_at_once_and_may_be_discarded() {
         .prints(&["1 delivery is discarded"]);
     on(&site, &server, &["discard", &number]).exits(0).prints(&["no delivery matches"]);
     on(&site, &server, &["retry", &number]).exits(0).prints(&["no delivery matches"]);
+    let elsewhere = site.run_on_data(&["events", "list", "--url", "localhost"]).exits(1);
+    elsewhere.explains(&["--url \"localhost\"", "such as http://127.0.0.1:8000"]);
+    on(&site, &server, &["list", "--type", "org.openedx.*"]).exits(1).explains(&["400", "no whole type"]);
+    on(&site, &server, &["retry", "4711"]).exits(1).explains(&["404", "no event 4711 is kept"]);
     // It can be taken back.
     on(&site, &server, &["retry", &number, "--state", "discarded"]).exits(0).prints(&["1 delivery waits"]);
     assert_eq!(dead(&server, 1)[0]["deliveries"][0]["attempts"], 2);

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::support::guest::{slow_receiver, trapping_receiver};
-use crate::support::{COURSE, Server, Site};
+use crate::support::guest::{harmed_by_zeros, slow_receiver, trapping_receiver};
+use crate::support::{CATALOG_INFO, COURSE, Server, Site, numbered};
 
 /// Far more time and host calls than the second of work that these plugins do.
 const SLOW: &str = "[plugins.slow]
@@ -60,6 +60,42 @@ fn a_server_that_stops_ends_what_runs_and_leaves_the_rest_to_the_next() {
     assert_eq!(server.log().matches("work is done").count(), 3 - done, "nothing is done twice");
     for event in server.events("") {
         assert_eq!(event["deliveries"][0]["attempts"], 1, "{event}");
+    }
+}
+
+#[test]
+fn an_attempt_that_outlasts_the_grace_is_told_and_made_again() {
+    let configuration = format!(
+        "[server]
+         shutdown_grace = \"200ms\"
+         [plugins.stuck]
+         component = \"stuck.wasm\"
+         hooks = [\"{CATALOG_INFO}\"]
+         limits = {{ event_time = \"10m\" }}"
+    );
+    // Stuck at the first attempt alone.
+    let first = "(if (i32.eq (i32.load offset=72 (local.get $event)) (i32.const 1))
+        (then (call $begun) (loop $again (br $again))))";
+    let site = Site::new(&configuration).with("stuck.wasm", harmed_by_zeros(first));
+    let server = site.serve();
+    for number in 0..3 {
+        server.post_event(&numbered(number, COURSE)).json(202);
+    }
+    server.logs(1, &["work has begun"]);
+    server.stop();
+
+    let server = site.serve();
+    all_delivered(&server, 3);
+    for (number, attempts) in [(0, 2), (1, 1), (2, 1)] {
+        let delivery = server.delivery(&format!("00000000-0000-4000-8000-{number:012x}"), "stuck");
+        assert_eq!(
+            (&delivery["attempts"], &delivery["failures"]),
+            (&json!(attempts), &json!(0)),
+            "{delivery}"
+        );
+        let history = delivery["history"].as_array().unwrap();
+        let interrupted = history.iter().filter(|attempt| attempt["outcome"] == "interrupted").count();
+        assert_eq!(interrupted, attempts - 1, "{delivery}");
     }
 }
 

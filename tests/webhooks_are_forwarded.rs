@@ -233,3 +233,31 @@ fn settings_that_cannot_be_keep_the_server_from_starting_and_no_secret_is_told()
     let ran = Site::new("[plugins.webhook-forwarder]").run(&["serve", "--listen", "127.0.0.1:0"]).exits(1);
     ran.explains(&["plugins.webhook-forwarder", "wasi:http/outgoing-handler", "http:https://HOST"]);
 }
+
+#[test]
+fn a_refused_message_is_sent_again_at_a_desk_with_the_secret_that_was_taken_out() {
+    let (address, posted) = hook(&[&answer("404 Not Found", "", "no such hook")]);
+    let configured = format!("secret = \"{SECRET}\"\n[failed_calls]\nkeep = 5");
+    let site = site(address, &configured);
+    let server = site.serve();
+    accepted(&server, &change());
+    posted.recv_timeout(PATIENCE).unwrap();
+    let dead = || {
+        let event = server.get(&format!("/admin/api/events/{ID}")).json(200);
+        event["deliveries"][0].clone()
+    };
+    server.until("it is a dead letter", |_| dead()["state"] == "dead");
+    let attempt = &dead()["history"][0];
+    assert_eq!(attempt["outcome"], "rejected", "{attempt}");
+    let path = site.data().join("failed-calls").join(attempt["report"]["replay"].as_str().unwrap());
+    assert!(!std::fs::read_to_string(&path).unwrap().contains(&SECRET[6..20]), "the secret is in the file");
+
+    // Without the secret it ends elsewhere, and nobody takes that for the same.
+    let path = path.to_str().unwrap();
+    let without = site.run_on_data(&["replay", path]).exits(1);
+    without.prints(&["fails in another way than it did then", "--setting"]);
+    let setting = format!("secret={SECRET}");
+    let with = site.run_on_data(&["replay", path, "--setting", &setting]).exits(0);
+    with.prints(&["the hook answered 404", "reproduced"]);
+    site.run_on_data(&["replay", path, "--setting", "secret"]).exits(2).explains(&["NAME=VALUE"]);
+}

@@ -163,6 +163,18 @@ pub(crate) fn any_event(body: &str) -> Vec<u8> {
     )
 }
 
+/// A generic receiver that logs the id of what it gets and takes it. With an event whose id ends with 0 it does this
+/// instead.
+pub(crate) fn harmed_by_zeros(body: &str) -> Vec<u8> {
+    any_event(&format!(
+        r#"(local $id i32)
+           (local.set $id (i32.load (i32.add (local.get $event) (i32.const 16))))
+           (call $log (i32.const 2) (i32.const 0) (i32.const 0) (local.get $id) (i32.const 36))
+           (if (i32.eq (i32.load8_u (i32.add (local.get $id) (i32.const 35))) (i32.const 48)) (then {body}))
+           (i32.const 1024)"#
+    ))
+}
+
 /// A receiver of any event that logs its data and what came with it, a line each: the data, the id, the source, the host,
 /// the time, and the numbers: minor version, how many parts the library's version has, and the attempt, below ten each.
 pub(crate) fn telling_receiver() -> Vec<u8> {

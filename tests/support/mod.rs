@@ -65,6 +65,11 @@ pub(crate) fn catalog_change(course_key: &str) -> Value {
     event(&uuid::Uuid::new_v4().to_string(), CATALOG_INFO, &catalog_info(course_key))
 }
 
+/// A change of a course's catalogue information whose id ends with these digits, of hexadecimal.
+pub(crate) fn numbered(number: u64, course_key: &str) -> Value {
+    event(&format!("00000000-0000-4000-8000-{number:012x}"), CATALOG_INFO, &catalog_info(course_key))
+}
+
 /// The names and outcomes of an answer's steps.
 pub(crate) fn steps(answer: &Value) -> Vec<(&str, &str)> {
     let list = answer["steps"].as_array().expect("steps");

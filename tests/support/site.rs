@@ -350,6 +350,32 @@ impl Server {
         page["events"].as_array_mut().map(std::mem::take).unwrap()
     }
 
+    /// A plugin's delivery of an event, with its attempts; the event's number or id.
+    #[track_caller]
+    pub(crate) fn delivery(&self, event: &str, plugin: &str) -> Value {
+        let mut event = self.get(&format!("/admin/api/events/{event}")).json(200);
+        let deliveries = event["deliveries"].as_array_mut().unwrap();
+        let own = deliveries.iter_mut().find(|delivery| delivery["plugin"] == plugin);
+        own.unwrap_or_else(|| panic!("none for {plugin}")).take()
+    }
+
+    /// How many deliveries of a plugin wait or run, are delivered, and are dead.
+    #[track_caller]
+    pub(crate) fn counts(&self, plugin: &str) -> [u64; 3] {
+        let summary = self.get("/admin/api/events/summary").json(200);
+        let receivers = summary["receivers"].as_array().unwrap();
+        let own = receivers.iter().find(|receiver| receiver["plugin"] == plugin);
+        ["open", "delivered", "dead"].map(|count| own.map_or(0, |own| own[count].as_u64().unwrap()))
+    }
+
+    /// Waits until the deliveries of a plugin that wait or run, are delivered, and are dead, are so many.
+    #[track_caller]
+    pub(crate) fn until_counts(&self, plugin: &str, counts: [u64; 3]) {
+        self.until(&format!("{plugin}'s deliveries are {counts:?}"), |server| {
+            server.counts(plugin) == counts
+        });
+    }
+
     /// Waits until so many deliveries wait for their second attempt.
     #[track_caller]
     pub(crate) fn until_failed_once(&self, count: usize) {

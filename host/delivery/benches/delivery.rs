@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use hookbox_delivery::{Delivery, DeliveryOptions, Outcome, Policy, Receipt, Receivers, Standing};
 use hookbox_hooks::{EventMetadata, ReceivedEvent};
-use hookbox_store::{Options, Store, StoreError};
+use hookbox_store::{Options, Reads, Store};
 use serde_json::{Map, json};
 use time::OffsetDateTime;
 
@@ -77,7 +77,13 @@ impl Receivers for Shared {
         if let Some(called) = &self.0.called {
             called.lock().unwrap().insert(event.metadata.id.clone(), Instant::now());
         }
-        Receipt { outcome: Outcome::Delivered, release: Some(1), digest: None, not_before: None }
+        Receipt {
+            outcome: Outcome::Delivered,
+            release: Some(1),
+            digest: None,
+            not_before: None,
+            replay: None,
+        }
     }
 }
 
@@ -294,7 +300,7 @@ async fn million(events: u64) {
         started.elapsed(),
         size(site.folder.path())
     );
-    let counted = site.store.read(|reads| Ok::<_, StoreError>(reads.receiver_counts()?)).await.unwrap();
+    let counted = site.store.read(|reads: &Reads<'_>| reads.receiver_counts()).await.unwrap();
     println!("counts: {counted:?}");
     site.end().await;
 }

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use hookbox_store::{
     AttemptRow, BulkPart, DeliveryState, EventPage, EventRow, EventTotals, Reads, ReceiverCounts, ReplayPart,
-    ReplayRow, Selection, StoreError, Timestamp,
+    ReplayRow, Selection, StoreError, Timestamp, Writes,
 };
 
+use crate::engine::Inner;
 use crate::replay::LISTED;
 use crate::{Delivery, Receivers, measure};
 
-/// Deliveries that one transaction looks at.
-const PART: u32 = 500;
+/// Deliveries that one transaction looks at: everybody else who writes waits for it.
+const PART: u32 = 100;
 /// Transactions that one request may take.
-const PARTS: u32 = 200;
+const PARTS: u32 = 1000;
 /// What may be retried.
 const RETRIED: [DeliveryState; 2] = [DeliveryState::Dead, DeliveryState::Discarded];
 /// What may be discarded.
@@ -67,6 +68,9 @@ impl ReplayRequest {
     pub const RATE: f64 = 100.0;
 }
 
+/// Types that a message names; a generic receiver has all of them.
+const TOLD: usize = 5;
+
 /// Why a replay did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
@@ -110,8 +114,13 @@ impl ReplayError {
     }
 }
 
+/// The first few of them.
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    match names.split_at_checked(TOLD) {
+        _ if names.is_empty() => "nothing".to_owned(),
+        Some((first, more)) if !more.is_empty() => format!("{} and {} more", first.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 impl<R: Receivers> Delivery<R> {
@@ -147,6 +156,14 @@ impl<R: Receivers> Delivery<R> {
         self.store().read(job).await
     }
 
+    /// Whether there is an event with this number.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn is_kept(&self, seq: i64) -> Result<bool, StoreError> {
+        self.store().read(move |reads: &Reads<'_>| Ok(reads.event(seq)?.is_some())).await
+    }
+
     /// The events with this UUID: number and source. More than one where different senders gave the same.
     ///
     /// # Errors
@@ -171,7 +188,7 @@ impl<R: Receivers> Delivery<R> {
     }
 
     /// Makes dead letters that match ready again, their failures forgotten; discarded ones too where `states` names them.
-    /// Looks at no more than 100,000 deliveries, from the event `after` on: go on with `next` until it is `None`.
+    /// Looks at no more than 100,000 deliveries, from the event `after` on: go on with `next` until it is `None`. Goes to its end also when nobody waits for it.
     ///
     /// # Errors
     /// The database could not be written. What was changed before stays.
@@ -179,20 +196,14 @@ impl<R: Receivers> Delivery<R> {
         let Some(selection) = only(selection, &RETRIED, &[DeliveryState::Dead]) else {
             return Ok(BulkPart::default());
         };
-        let plugin = selection.plugin.clone();
-        let selection = Arc::new(selection);
-        let done = parts(after, |after| {
-            let selection = Arc::clone(&selection);
-            self.store().write(move |writes| writes.retry_deliveries(&selection, after, PART))
+        self.change(selection, after, |writes, selection, after| {
+            writes.retry_deliveries(selection, after, PART)
         })
-        .await;
-        // What is ready again by now is delivered, also when not all could be done.
-        self.wake_all(plugin).await;
-        done
+        .await
     }
 
     /// Discards dead letters, and deliveries that wait, that match; only those in `states` where that is not empty. Looks at
-    /// no more than 100,000 deliveries, from the event `after` on: go on with `next` until it is `None`.
+    /// no more than 100,000 deliveries, from the event `after` on: go on with `next` until it is `None`. Goes to its end also when nobody waits for it.
     ///
     /// # Errors
     /// The database could not be written. What was changed before stays.
@@ -200,16 +211,41 @@ impl<R: Receivers> Delivery<R> {
         let Some(selection) = only(selection, &DISCARDED, &DISCARDED) else {
             return Ok(BulkPart::default());
         };
-        let plugin = selection.plugin.clone();
-        let (selection, now) = (Arc::new(selection), self.inner().clock.now());
-        let done = parts(after, |after| {
-            let selection = Arc::clone(&selection);
-            self.store().write(move |writes| writes.discard_deliveries(&selection, after, now, PART))
+        let now = self.inner().clock.now();
+        self.change(selection, after, move |writes, selection, after| {
+            writes.discard_deliveries(selection, after, now, PART)
         })
-        .await;
-        // Those that waited for one with the same key are ready now.
-        self.wake_all(plugin).await;
-        done
+        .await
+    }
+
+    /// Changes part after part, and wakes the lanes of what may be ready by now, also when not all could be done. Goes to its
+    /// end also when nobody waits for it: a lane that is not woken would not see what was changed.
+    async fn change(
+        &self,
+        selection: Selection,
+        after: Option<i64>,
+        part: impl Fn(&Writes<'_>, &Selection, Option<i64>) -> Result<BulkPart, StoreError>
+        + Copy
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<BulkPart, StoreError> {
+        let (inner, selection) = (Arc::clone(self.inner()), Arc::new(selection));
+        let whole = async move {
+            let done = parts(after, |after| {
+                let (inner, selection) = (Arc::clone(&inner), Arc::clone(&selection));
+                async move {
+                    if inner.stopping.is_cancelled() {
+                        return Err(StoreError::Closed);
+                    }
+                    inner.store.write(move |writes| part(writes, &selection, after)).await
+                }
+            })
+            .await;
+            inner.wake_all(selection.plugin.as_deref()).await;
+            done
+        };
+        self.inner().tasks.spawn(whole).await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// How many deliveries [`Delivery::retry`] would change, in the same parts.
@@ -243,17 +279,6 @@ impl<R: Receivers> Delivery<R> {
             self.store().read(move |reads| reads.count_deliveries(&selection, after, PART))
         })
         .await
-    }
-
-    /// Wakes the lane of a plugin, or all that have something to do.
-    async fn wake_all(&self, plugin: Option<String>) {
-        match plugin {
-            Some(plugin) => self.wake(&plugin),
-            None => match self.inner().measure().await {
-                Ok(open) => open.iter().for_each(|plugin| self.wake(plugin)),
-                Err(error) => tracing::debug!(%error, "the journal could not be measured"),
-            },
-        }
     }
 
     /// Begins to give past events to a plugin, again or for the first time, as fast as `rate` says. It goes on after a
@@ -307,6 +332,20 @@ impl<R: Receivers> Delivery<R> {
     /// The database could not be read.
     pub async fn measure(&self) -> Result<(), StoreError> {
         self.inner().measure().await.map(drop)
+    }
+}
+
+impl<R: Receivers> Inner<R> {
+    /// Wakes the lane of a plugin, or all that have something to do.
+    async fn wake_all(self: &Arc<Self>, plugin: Option<&str>) {
+        match plugin {
+            Some(plugin) => self.wake(plugin),
+            None => match self.measure().await {
+                Ok(open) => open.iter().for_each(|plugin| self.wake(plugin)),
+                // Who has something to do is not known, so all look.
+                Err(_) => self.plugins_changed(),
+            },
+        }
     }
 }
 

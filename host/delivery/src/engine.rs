@@ -111,29 +111,31 @@ impl<R: Receivers> Inner<R> {
 
     /// A plugin has something to do: its lane looks, and is begun where there is none.
     pub(crate) fn wake(self: &Arc<Self>, plugin: &str) {
-        if let Some(signal) = self.lane(plugin) {
-            signal.wake();
-        }
+        self.with_lane(plugin, Signal::wake);
     }
 
     /// Sees to it that a plugin with open deliveries has a lane; one that is there is left alone.
     pub(crate) fn ensure(self: &Arc<Self>, plugin: &str) {
-        drop(self.lane(plugin));
+        self.with_lane(plugin, |_| ());
     }
 
-    fn lane(self: &Arc<Self>, plugin: &str) -> Option<Arc<Signal>> {
+    /// Says something to a plugin's lane, which is begun where there is none. No lane leaves its place meanwhile.
+    fn with_lane(self: &Arc<Self>, plugin: &str, say: impl FnOnce(&Signal)) {
         if !self.started.load(Ordering::Acquire) || self.stopping.is_cancelled() {
-            return None;
+            return;
         }
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(signal) = lanes.get(plugin) {
-            return Some(Arc::clone(signal));
+            return say(signal);
         }
+        // A lane that begins looks first.
         let (plugin, signal): (Arc<str>, _) = (plugin.into(), Arc::new(Signal::default()));
         lanes.insert(Arc::clone(&plugin), Arc::clone(&signal));
+        // A runtime that shuts down drops the task at once, and with it the place, which takes the lock.
+        drop(lanes);
         let place =
             Place { inner: Arc::clone(self), plugin: Arc::clone(&plugin), signal: Arc::clone(&signal) };
-        let lane = Lane::new(Arc::clone(self), plugin, Arc::clone(&signal));
+        let lane = Lane::new(Arc::clone(self), plugin, signal);
         self.spawn(async move {
             let mut lane = lane;
             loop {
@@ -143,7 +145,6 @@ impl<R: Receivers> Inner<R> {
                 }
             }
         });
-        Some(signal)
     }
 
     /// Which plugins are live, or how they are held, may have changed.

@@ -113,7 +113,10 @@ impl<R: Receivers> Lane<R> {
         loop {
             let mode = self.look();
             match mode {
-                Mode::Work => self.call(),
+                Mode::Work => {
+                    self.give_back_surplus();
+                    self.call();
+                }
                 Mode::Wait | Mode::Bury | Mode::Stop => self.give_back(),
             }
             if self.write.is_none() && self.may_write() {
@@ -190,11 +193,19 @@ impl<R: Receivers> Lane<R> {
         if self.trying { 1 } else { self.policy.concurrency.max(1) }
     }
 
+    /// How many deliveries the lane may have, running ones counted.
+    fn size(&self) -> u32 {
+        if self.trying { 1 } else { self.pace.size(self.concurrency()) }
+    }
+
+    /// How many it has.
+    fn held(&self) -> u32 {
+        u32::try_from(self.queue.len() + self.calls.len()).unwrap_or(u32::MAX)
+    }
+
     /// How many deliveries may be taken.
     fn room(&self) -> u32 {
-        let held = u32::try_from(self.queue.len() + self.calls.len()).unwrap_or(u32::MAX);
-        let size = if self.trying { 1 } else { self.pace.size(self.concurrency()) };
-        size.saturating_sub(held)
+        self.size().saturating_sub(self.held())
     }
 
     /// Begins as many calls as may run.

@@ -52,6 +52,8 @@ pub struct Receipt {
     pub digest: Option<String>,
     /// The receiver asked for at least this pause before the next attempt.
     pub not_before: Option<Duration>,
+    /// The name under which the failed call is kept, where it is. The attempt's report tells it as `replay`.
+    pub replay: Option<String>,
 }
 
 /// Whether a receiver took an event.

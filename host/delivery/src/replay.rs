@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookbox_store::{ReplayPart, ReplayRow, Selection, Store, StoreError, StoredEvent, Writes};
+use hookbox_store::{Reads, ReplayPart, ReplayRow, Selection, Store, StoreError, StoredEvent, Writes};
 use tokio::sync::{Mutex, Notify};
 
 use crate::desk::{ReplayError, ReplayRequest};
@@ -14,10 +14,12 @@ use crate::selection::{selection_from_json, selection_to_json};
 
 /// Replays are worked on so often, when their rate is not slower.
 const TICK: Duration = Duration::from_millis(50);
+/// A replay that may go on is looked at again after so long: others get to write in between.
+const SOON: Duration = Duration::from_millis(1);
 /// A replay that cannot go on is looked at again after so long.
 const WAIT: Duration = Duration::from_secs(1);
 /// Deliveries that one transaction makes.
-const PART: u32 = 256;
+const PART: u32 = 128;
 /// Replays that a list shows, and that a start finds.
 pub(crate) const LISTED: u32 = 1000;
 
@@ -210,13 +212,25 @@ impl<R: Receivers> Inner<R> {
                 return Ok(Step::Ended);
             }
         }
-        let selection = selection_from_json(&replay.row.selection)
-            .map_err(|error| StoreError::Internal { detail: format!("a replay's selection: {error}") })?;
+        let selection = match selection_from_json(&replay.row.selection) {
+            Ok(selection) => selection,
+            Err(error) => {
+                let id = replay.row.id;
+                tracing::error!(plugin, replay = id, "a replay ended: its selection cannot be read: {error}");
+                self.end_replay(replay.row.clone(), "stopped").await?;
+                return Ok(Step::Ended);
+            }
+        };
         // Of types that the plugin does not receive now, nothing: as if the end were reached.
         let selection = received(&selection, &self.receivers.types(&plugin));
         let limit = replay.allowance(self.clock.steady());
         if limit == 0 {
             return Ok(Step::After(replay.nap()));
+        }
+        if let Some(selection) = &selection
+            && !self.find_next(&mut replay.row, selection.clone()).await?
+        {
+            return Ok(Step::After(SOON));
         }
         let (row, now) = (replay.row.clone(), self.clock.now());
         let path = self.receivers.policy(&plugin).ordered_by;
@@ -248,8 +262,20 @@ impl<R: Receivers> Inner<R> {
             tracing::info!(plugin, replay = id, made, "a replay is done");
             return Ok(Step::Ended);
         }
-        let more = part.made < u64::from(limit);
-        Ok(Step::After(if more { Duration::from_millis(1) } else { replay.nap() }))
+        let more = part.made < u64::from(limit) || replay.credit >= 1.0;
+        Ok(Step::After(if more { SOON } else { replay.nap() }))
+    }
+}
+
+impl<R: Receivers> Inner<R> {
+    /// Goes on to the next event that is to be replayed, or to the end. Nobody who writes waits for that, however far it is.
+    /// Whether it was reached.
+    async fn find_next(&self, row: &mut ReplayRow, selection: Selection) -> Result<bool, StoreError> {
+        let (plugin, next, end) = (row.plugin.clone(), row.next_seq, row.end_seq);
+        let job = move |reads: &Reads<'_>| reads.next_to_replay(&plugin, &selection, next, end);
+        let ReplayPart { made, next_seq } = self.store.read(job).await?;
+        row.next_seq = next_seq.unwrap_or_else(|| end.saturating_add(1));
+        Ok(made > 0 || next_seq.is_none())
     }
 }
 

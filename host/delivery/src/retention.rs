@@ -12,7 +12,7 @@ use crate::receivers::Receivers;
 /// What may go is looked for so often.
 const EVERY: Duration = Duration::from_secs(60);
 /// Events that one transaction deletes.
-const PART: u32 = 200;
+const PART: u32 = 100;
 /// The pause between two of them, so that others get to write.
 const BETWEEN: Duration = Duration::from_millis(5);
 

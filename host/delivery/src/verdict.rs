@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookbox_store::{After, AttemptRecord, Timestamp};
 use rand::Rng;
+use serde_json::{Map, Value};
 
 use crate::backoff;
 use crate::clock::after;
@@ -77,7 +78,18 @@ fn record(receipt: &Receipt) -> Option<AttemptRecord> {
             record.report = Some(report.to_string()).filter(|text| text.len() <= REPORT_BYTES);
         }
     }
+    if let Some(name) = &receipt.replay {
+        record.report = Some(with_replay(record.report, name));
+    }
     Some(record)
+}
+
+/// A report that names the kept call, too.
+fn with_replay(report: Option<String>, name: &str) -> String {
+    let report = report.and_then(|text| serde_json::from_str(&text).ok());
+    let mut report: Map<String, Value> = report.unwrap_or_default();
+    report.insert("replay".to_owned(), Value::from(name));
+    Value::Object(report).to_string()
 }
 
 /// A stable name, for attempts and metrics.
@@ -112,7 +124,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn receipt(outcome: Outcome) -> Receipt {
-        Receipt { outcome, release: Some(3), digest: Some("sha256:a".into()), not_before: None }
+        Receipt { outcome, release: Some(3), digest: Some("sha256:a".into()), not_before: None, replay: None }
     }
 
     fn retry() -> Outcome {
@@ -189,6 +201,13 @@ mod tests {
         let record = said(&receipt(failed(100_000)), tried(1, 0)).1.unwrap();
         assert!(record.reason.unwrap().len() <= REASON_BYTES + 3);
         assert_eq!((record.code.as_deref(), record.report), (Some("trap"), None));
+        let kept = |outcome| {
+            let kept = Receipt { replay: Some("a.json".into()), ..receipt(outcome) };
+            said(&kept, tried(1, 0)).1.unwrap().report
+        };
+        assert_eq!(kept(failed(REPORT_BYTES)).as_deref(), Some(r#"{"replay":"a.json"}"#));
+        assert_eq!(kept(failed(1)).as_deref(), Some(r#"{"backtrace":"x","replay":"a.json"}"#));
+        assert_eq!(kept(retry()).as_deref(), Some(r#"{"replay":"a.json"}"#));
         assert!(said(&receipt(failed(10)), tried(1, 0)).1.unwrap().report.unwrap().contains("backtrace"));
     }
 }

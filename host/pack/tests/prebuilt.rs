@@ -40,6 +40,7 @@ fn a_plugin_exports_its_hook_and_imports_only_what_it_uses() {
         ("catalog-logger", vec![CATALOG], vec![LOGGING]),
         ("course-about-url", vec![LIFECYCLE, ABOUT], vec![CONFIG, LOGGING]),
         ("enrollment-guard", vec![LIFECYCLE, ENROLLMENT], vec![CONFIG, LOGGING]),
+        ("test-course-length", vec![CATALOG], vec![LOGGING]),
         ("test-panic", vec![ABOUT], vec![LOGGING]),
         (
             "webhook-forwarder",
@@ -64,7 +65,8 @@ fn a_plugin_says_who_it_is_and_is_small() {
         ("catalog-logger", 150_000),
         ("course-about-url", 150_000),
         ("enrollment-guard", 150_000),
-        // It keeps its debug information.
+        // These keep their debug information.
+        ("test-course-length", 500_000),
         ("test-panic", 500_000),
         ("webhook-forwarder", 250_000),
     ] {

@@ -1,11 +1,14 @@
 //! What an operator may ask of a live plugin, beyond what there is to tell of every plugin.
 
+use std::time::Duration;
+
 use hookbox_sandbox::{Grants, Isolation};
 use serde::Serialize;
 
 use crate::breaker::QuarantineRule;
 use crate::effective::on_failure_name;
 use crate::generation::{Generation, LivePlugin};
+use crate::settings::DeliveryRule;
 
 /// A live plugin in full. Its name, and whether its calls run, stand in [`crate::PluginOverview`].
 #[derive(Debug, Clone, Serialize)]
@@ -20,6 +23,8 @@ pub struct PluginDetail {
     pub origin: String,
     /// When it is put aside; `None` for never.
     pub quarantine_rule: Option<RuleView>,
+    /// On which terms it gets its events.
+    pub delivery: DeliveryView,
     /// What a failed step of it does.
     pub on_failure: &'static str,
     /// How long its instances live.
@@ -43,6 +48,23 @@ pub struct RuleView {
     pub pause_ms: u64,
     /// The most milliseconds between two trials.
     pub longest_pause_ms: u64,
+}
+
+/// On which terms a plugin gets its events.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryView {
+    /// Failed attempts that make a dead letter.
+    pub attempts: u32,
+    /// Milliseconds from the first attempt, after which one that fails is the last.
+    pub horizon_ms: u64,
+    /// Milliseconds after the first failed attempt.
+    pub pause_ms: u64,
+    /// The most milliseconds between two attempts.
+    pub longest_pause_ms: u64,
+    /// The path into an event's data: deliveries with the same value there follow one another.
+    pub ordered_by: Option<String>,
+    /// Deliveries that run at once.
+    pub concurrency: u32,
 }
 
 /// How long instances live.
@@ -91,6 +113,7 @@ impl Generation {
             digest: live.digest.clone(),
             origin: live.origin.clone(),
             quarantine_rule: live.quarantine_rule().map(RuleView::from),
+            delivery: DeliveryView::from(&live.delivery),
             on_failure: on_failure_name(live.on_failure),
             isolation: live.plugin.isolation().into(),
             grants: live.plugin.grants().clone(),
@@ -121,13 +144,29 @@ impl Generation {
 
 impl From<QuarantineRule> for RuleView {
     fn from(rule: QuarantineRule) -> Self {
-        let milliseconds = |pause: std::time::Duration| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         Self {
             failures: rule.failures,
             pause_ms: milliseconds(rule.pause),
             longest_pause_ms: milliseconds(rule.longest_pause),
         }
     }
+}
+
+impl From<&DeliveryRule> for DeliveryView {
+    fn from(rule: &DeliveryRule) -> Self {
+        Self {
+            attempts: rule.attempts,
+            horizon_ms: milliseconds(rule.horizon),
+            pause_ms: milliseconds(rule.pause),
+            longest_pause_ms: milliseconds(rule.longest_pause),
+            ordered_by: rule.ordered_by.clone(),
+            concurrency: rule.concurrency,
+        }
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<Isolation> for IsolationView {

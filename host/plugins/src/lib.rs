@@ -29,7 +29,7 @@ mod views;
 pub use breaker::{LastFailure, Quarantine, QuarantineRule};
 pub use cases::{CASES_BYTES, CaseReport, Cases};
 pub use change::{Change, Refusal};
-pub use detail::{HookTaken, IsolationView, LimitView, PluginDetail, RuleView};
+pub use detail::{DeliveryView, HookTaken, IsolationView, LimitView, PluginDetail, RuleView};
 pub use failed_calls::{
     CallFile, CallFileError, CallOutcome, DEFAULT_REDACTION, FailedCallKeeper, FailedCallOptions,
     FailedCallView, FilterContext, HookCalled, HookKind, Redaction, ReplayError, Replayed, kept_component,

@@ -53,6 +53,8 @@ pub struct Handed {
     pub digest: String,
     /// The receiver asked for at least this pause before the next attempt.
     pub not_before: Option<Duration>,
+    /// The name under which the failed call is kept, when it is.
+    pub replay: Option<String>,
 }
 
 impl Receipt {
@@ -95,19 +97,22 @@ impl Receiver {
 
     async fn hand(&self, release: &LivePlugin, entry: Entry, event: &ReceivedEvent, attempt: u32) -> Handed {
         let started = Instant::now();
-        let (receipt, not_before) = match release.circuit.admit() {
+        let (receipt, wishes) = match release.circuit.admit() {
             Ok(admission) => {
                 let context =
                     Arc::new(CallContext { filter: None, delivery: Some(DeliveryWishes::default()) });
                 let answer = call(&release.plugin, entry, event, attempt, Arc::clone(&context)).await;
                 admission.ended(answer.as_ref().err());
-                (receipt(answer), context.delivery.as_ref().and_then(DeliveryWishes::not_before))
+                (receipt(answer), Some(context))
             }
             Err(quarantine) => (Receipt::Quarantined(quarantine), None),
         };
+        let wishes = wishes.as_ref().and_then(|context| context.delivery.as_ref());
+        let not_before = wishes.and_then(DeliveryWishes::not_before);
+        let replay = wishes.and_then(DeliveryWishes::replay).map(str::to_owned);
         self.meter.record(&receipt, started.elapsed());
         self.log(release, event, &receipt);
-        Handed { receipt, release: release.release, digest: release.digest.clone(), not_before }
+        Handed { receipt, release: release.release, digest: release.digest.clone(), not_before, replay }
     }
 
     fn log(&self, release: &LivePlugin, event: &ReceivedEvent, receipt: &Receipt) {

@@ -88,13 +88,13 @@ fn policy(rule: &DeliveryRule) -> Policy {
 }
 
 fn uncalled(outcome: Outcome) -> Receipt {
-    Receipt { outcome, release: None, digest: None, not_before: None }
+    Receipt { outcome, release: None, digest: None, not_before: None, replay: None }
 }
 
 fn receipt(handed: Handed) -> Receipt {
     use hookbox_plugins::Receipt as Came;
 
-    let Handed { receipt, release, digest, not_before } = handed;
+    let Handed { receipt, release, digest, not_before, replay } = handed;
     let outcome = match receipt {
         Came::Delivered => Outcome::Delivered,
         Came::Retry(reason) => Outcome::Retry { reason: escape(&reason, REASON_BYTES) },
@@ -102,7 +102,7 @@ fn receipt(handed: Handed) -> Receipt {
         Came::Quarantined(quarantine) => return uncalled(Outcome::PutAside { pause: left(&quarantine) }),
         Came::Failed(failure) => failed(failure),
     };
-    Receipt { outcome, release: (release > 0).then_some(release), digest: Some(digest), not_before }
+    Receipt { outcome, release: (release > 0).then_some(release), digest: Some(digest), not_before, replay }
 }
 
 fn failed(failure: CallFailure) -> Outcome {
@@ -127,7 +127,13 @@ mod tests {
     use super::*;
 
     fn handed(receipt: hookbox_plugins::Receipt) -> Handed {
-        Handed { receipt, release: 3, digest: "sha256:0".into(), not_before: None }
+        Handed {
+            receipt,
+            release: 3,
+            digest: "sha256:0".into(),
+            not_before: None,
+            replay: Some("x.json".into()),
+        }
     }
 
     #[test]
@@ -137,6 +143,7 @@ mod tests {
         let Outcome::Retry { reason } = receipt.outcome else { panic!("no retry") };
         assert!(reason.starts_with("\\u{1b}[2Jx") && reason.len() <= REASON_BYTES, "{}", reason.len());
         assert_eq!((receipt.release, receipt.digest.as_deref()), (Some(3), Some("sha256:0")));
+        assert_eq!(receipt.replay.as_deref(), Some("x.json"));
     }
 
     #[test]

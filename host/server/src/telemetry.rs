@@ -77,6 +77,10 @@ fn install() -> PrometheusHandle {
     );
     metrics::describe_gauge!("hookbox_plugin_quarantined", "Whether a live plugin is put aside: 1 or 0.");
     metrics::describe_gauge!("hookbox_generation", "The number of the generation that new calls get.");
+    metrics::describe_counter!(
+        "hookbox_failed_calls_total",
+        "Failed calls that were to be kept, by result: kept, dropped, failed."
+    );
     metrics::describe_counter!("hookbox_user_facts_total", "What events said of users, by what came of it.");
     metrics::describe_counter!("hookbox_swaps_total", "Generations that went live since the start.");
     metrics::describe_histogram!(

@@ -58,7 +58,8 @@ CREATE TABLE event_data (
 -- or retried by an operator. `due_at` is 0 for what is due at once, in order of arrival; for a retry it is its time.
 -- `ended_at` is when it came into one of the last three states, and NULL in the others, which are called open; so no index has
 -- to ask for a list of states, for which SQLite would make a table with every statement.
--- `began_at` is when the first attempt since then began, `claimed_at` when the last one did. `took` is how many microseconds
+-- `began_at` is when the first attempt since then began, without those before the first failure that do not count, and
+-- `claimed_at` when the last one did. `took` is how many microseconds
 -- the last attempt ran.
 CREATE TABLE delivery (
   receiver   INTEGER NOT NULL REFERENCES receiver (id),
@@ -136,13 +137,14 @@ BEGIN
   UPDATE event_total SET events = events + 1, bytes = bytes + NEW.bytes WHERE class = NEW.class;
 END;
 
+-- An event's own counts are written by whoever makes the delivery: a new event comes with them, which spares each of its
+-- deliveries an update of the event and of what is kept.
 CREATE TRIGGER delivery_comes AFTER INSERT ON delivery
 BEGIN
   UPDATE receiver SET
     open = open + (NEW.class = 'open'), delivered = delivered + (NEW.class = 'delivered'),
     dead = dead + (NEW.class = 'dead'), discarded = discarded + (NEW.class = 'discarded')
   WHERE id = NEW.receiver;
-  UPDATE event SET open = open + (NEW.class = 'open'), dead = dead + (NEW.class = 'dead') WHERE seq = NEW.event;
 END;
 
 CREATE TRIGGER delivery_goes AFTER DELETE ON delivery

@@ -21,6 +21,27 @@ pub struct Writes<'c> {
     reads: Reads<'c>,
     /// The users whose rows changed, to be forgotten by the cache when the changes are committed.
     pub(crate) changed_users: RefCell<Vec<i64>>,
+    /// How large the database may grow, where that has a limit.
+    bound: Option<Bound>,
+}
+
+/// The greatest size of a database, in pages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    page_bytes: u64,
+    pages: u64,
+}
+
+impl Bound {
+    /// Of the pages that there may be, this part is kept for those whose writes make room or lose work when they fail: ends of
+    /// attempts, what operators do, pruning.
+    const RESERVE: u64 = 16;
+
+    /// The one that a connection has.
+    pub(crate) fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        let number = |pragma| connection.query_row(pragma, [], |row| row.get(0));
+        Ok(Self { page_bytes: number("PRAGMA page_size")?, pages: number("PRAGMA max_page_count")? })
+    }
 }
 
 impl<'c> Reads<'c> {
@@ -43,7 +64,24 @@ impl<'c> Reads<'c> {
 
 impl<'c> Writes<'c> {
     pub(crate) fn new(connection: &'c Connection) -> Self {
-        Self { reads: Reads::new(connection), changed_users: RefCell::default() }
+        Self { reads: Reads::new(connection), changed_users: RefCell::default(), bound: None }
+    }
+
+    pub(crate) fn within(connection: &'c Connection, bound: Option<Bound>) -> Self {
+        Self { bound, ..Self::new(connection) }
+    }
+
+    /// Sees to it that so many bytes leave the reserve alone. A write that meets the limit itself takes down the transaction
+    /// that it shares with others.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]: they do not.
+    pub(crate) fn spare(&self, bytes: u64) -> Result<(), StoreError> {
+        let Some(bound) = self.bound else { return Ok(()) };
+        let count = |pragma| Ok::<u64, StoreError>(self.first(pragma, [], |row| row.get(0))?.unwrap_or(0));
+        let used = count("PRAGMA page_count")?.saturating_sub(count("PRAGMA freelist_count")?);
+        let wanted = bytes.div_ceil(bound.page_bytes.max(1)).saturating_add(bound.pages / Bound::RESERVE);
+        if used.saturating_add(wanted) > bound.pages { Err(StoreError::Full) } else { Ok(()) }
     }
 
     /// Runs a statement that is prepared once a connection; how many rows it changed.

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::cache::UserCache;
 use crate::connection;
 use crate::error::{OpenError, StoreError};
-use crate::job::{Answer, Pending, ReadJob, Reads, WriteJob, Writes};
+use crate::job::{Answer, Bound, Pending, ReadJob, Reads, WriteJob, Writes};
 use crate::options::Options;
 use crate::readers;
 use crate::schema;
@@ -79,7 +79,8 @@ impl Store {
             inner.start(format!("store-reader-{number}"), move || readers::run(&reading, &jobs))?;
         }
         let busy_timeout = options.busy_timeout;
-        let writer = Writer { connection: writing, jobs: write_jobs, users, busy_timeout };
+        let bound = options.max_size_bytes.map(|_| Bound::of(&writing)).transpose().map_err(failed)?;
+        let writer = Writer { connection: writing, jobs: write_jobs, users, busy_timeout, bound };
         inner.start("store-writer".to_owned(), move || writer.run())?;
         Ok(Self(Arc::new(inner)))
     }

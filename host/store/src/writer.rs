@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::cache::UserCache;
 use crate::error::StoreError;
-use crate::job::{WriteJob, Writes, unpanicked};
+use crate::job::{Bound, WriteJob, Writes, unpanicked};
 
 /// A batch takes no more jobs after so many, so that the first one's answer is not held up for ever.
 const BATCH_JOBS: usize = 256;
@@ -22,6 +22,7 @@ pub(crate) struct Writer {
     pub(crate) jobs: Receiver<Job>,
     pub(crate) users: std::sync::Arc<UserCache>,
     pub(crate) busy_timeout: Duration,
+    pub(crate) bound: Option<Bound>,
 }
 
 impl Writer {
@@ -41,7 +42,7 @@ impl Writer {
         if let Err(error) = self.begin(first.queued()) {
             return finish(first, Err(error));
         }
-        let writes = Writes::new(&self.connection);
+        let writes = Writes::within(&self.connection, self.bound);
         let started = Instant::now();
         let mut ran = Vec::new();
         let mut next = Some(first);

@@ -53,7 +53,7 @@ fn line(entry: &Value) -> String {
         line.push_str(&format!(", {reason}"));
     }
     if let Some(changed) = detail["changed"].as_u64() {
-        line.push_str(&format!(", {changed} deliveries"));
+        line.push_str(&format!(", {changed} deliver{}", if changed == 1 { "y" } else { "ies" }));
     }
     if let Some(counts) = detail["counts"].as_object() {
         let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();

@@ -49,6 +49,9 @@ impl Client {
         caller: Caller,
     ) -> anyhow::Result<Self> {
         let base = url.unwrap_or_else(|| format!("http://{}", config.server.listen));
+        if !["http://", "https://"].iter().any(|scheme| base.starts_with(scheme)) {
+            bail!("--url {base:?}: expected an address such as http://127.0.0.1:8000");
+        }
         let token = token.map_or_else(|| own_token(config, caller), |token| Ok(Some(token)))?;
         Ok(Self {
             agent: ureq::Agent::config_builder().http_status_as_error(false).build().into(),

@@ -26,6 +26,7 @@ const SHOWN: usize = 2_000;
 #[command(after_help = "Examples:
   hookbox replay call.json                          whether it fails again, and where
   hookbox replay call.json --component fixed.wasm   whether another build takes the call
+  hookbox replay call.json --setting api_key=k      with a value that the file does not have
 
 The call runs here, in the sandbox: nothing it does leaves it. Exit codes: without --component 0 when the call ends as it
 did then, else 1; with --component 0 when the call succeeds now, else 1.")]
@@ -36,13 +37,19 @@ pub(crate) struct Replay {
     /// Run this component instead of the one that failed
     #[arg(long, value_name = "FILE.wasm")]
     component: Option<PathBuf>,
+    /// Give the plugin this setting instead of the file's, such as one that was redacted; as often as needed
+    #[arg(long = "setting", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
 }
 
 impl Replay {
     pub(crate) async fn execute(self, config: &Config, json: bool) -> anyhow::Result<Done> {
         let place = || self.file.display().to_string();
         let content = content(&self.file).with_context(place)?;
-        let file = CallFile::parse(&content).with_context(place)?;
+        let mut file = CallFile::parse(&content).with_context(place)?;
+        for (name, value) in &self.settings {
+            file.settings.insert(name.clone(), json!(value));
+        }
         let component = match &self.component {
             Some(path) => read(path).with_context(|| path.display().to_string())?,
             None => known(config, &file)?,
@@ -61,6 +68,13 @@ impl Replay {
         }
         Ok(if well { Done::Well } else { Done::Failed })
     }
+}
+
+/// A setting's name and its value, which plugins read as a text.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = parts.ok_or("write NAME=VALUE, such as secret=whsec_…")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn content(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -115,7 +129,7 @@ fn told(file: &CallFile, replayed: &Replayed) -> String {
         (false, true) => "succeeds now",
         (false, false) => "fails in another way than it did then",
     };
-    line("\nresult", end);
+    let _ = writeln!(text, "\n{:<12} {end}", "result");
     text.truncate(text.trim_end().len());
     text
 }

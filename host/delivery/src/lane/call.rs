@@ -45,5 +45,6 @@ fn internal(reason: String) -> Receipt {
         release: None,
         digest: None,
         not_before: None,
+        replay: None,
     }
 }

@@ -35,6 +35,22 @@ impl<R: Receivers> Lane<R> {
         self.ended.extend(self.queue.drain(..).map(|claimed| untouched(&claimed, now)));
     }
 
+    /// Gives back what is far more than the lane may have since calls became slow, the latest first: else retries would wait
+    /// behind all of it, and a crash would begin all of it in vain.
+    pub(super) fn give_back_surplus(&mut self) {
+        let size = self.size();
+        if self.held() <= size.saturating_mul(2) {
+            return;
+        }
+        let now = self.inner.clock.now();
+        while self.held() > size
+            && let Some(claimed) = self.queue.pop_back()
+        {
+            self.ended.push(untouched(&claimed, now));
+            self.more = true;
+        }
+    }
+
     /// A call ended: what becomes of the delivery.
     fn end(&mut self, ended: &Ended) {
         let Ended { claimed, receipt, began_at, took } = ended;

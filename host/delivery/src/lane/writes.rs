@@ -12,8 +12,8 @@ use crate::receivers::{Receivers, Standing};
 
 /// The pause after a write that failed, and the longest one after several.
 const FAILED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// Deliveries that one transaction buries.
-const BURIED: u32 = 500;
+/// Deliveries that one transaction buries: everybody else who writes waits for it.
+const BURIED: u32 = 100;
 
 /// The database could not be written.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookbox_store::{Options, Selection, Store};
+use hookbox_store::{DeliveryState, Options, Selection, Store};
 use tokio::sync::Semaphore;
 
 use super::support::{Fakes, Journal, Manual, at_once, counts, event, events, quick};
@@ -132,4 +132,48 @@ async fn events_go_by_age_and_dead_letters_later() {
     journal.time.advance(30 * Duration::from_secs(24 * 60 * 60));
     journal.until_advancing("a", Duration::from_secs(60), |counts| counts.dead == 0).await;
     assert!(journal.rows().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_receiver_that_becomes_slow_holds_few_deliveries() {
+    let fakes = Fakes::new();
+    let time = Arc::new(Manual::default());
+    let gate = Arc::new(Semaphore::new(0));
+    let (moved, held) = (Arc::clone(&time), Arc::clone(&gate));
+    fakes.plugin("a", quick(), move |event, _| {
+        let (time, gate) = (Arc::clone(&moved), Arc::clone(&held));
+        Box::pin(async move {
+            if event >= 300 {
+                gate.acquire().await.unwrap().forget();
+                time.advance(Duration::from_secs(10));
+            }
+            Outcome::Delivered
+        })
+    });
+    let journal = Journal::with(fakes, DeliveryOptions::default(), Some(time)).await;
+    journal.accept(1..=1000).await;
+    let running = async |so: fn(usize) -> bool| {
+        let running = Selection { states: vec![DeliveryState::Running], ..Selection::default() };
+        let began = std::time::Instant::now();
+        loop {
+            let now = journal.delivery.events(running.clone(), None, 1000).await.unwrap().events.len();
+            if so(now) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(120), "{now} run");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    // Quick calls are taken by the hundred.
+    journal.fakes.called("a", 300).await;
+    running(|many| many > 50).await;
+    gate.add_permits(1);
+    journal.fakes.called("a", 301).await;
+    running(|many| many <= 2).await;
+    gate.add_permits(1000);
+    journal.until("a", |counts| counts.delivered == 1000).await;
+    assert_eq!(journal.fakes.events("a"), (1..=1000).collect::<Vec<_>>());
+    for row in journal.rows().await {
+        assert_eq!(row.deliveries[0].attempts, 1, "{row:?}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookbox_store::{DeliveryState, Selection};
+use futures::FutureExt;
+use hookbox_store::{DeliveryState, ReceiverCounts, Selection};
 use serde_json::json;
 
 use super::support::{Fakes, Journal, Manual, at_once, quick, retry};
@@ -122,6 +123,29 @@ async fn no_room_in_the_host_counts_against_no_event() {
 }
 
 #[tokio::test]
+async fn a_host_without_room_makes_nobody_late() {
+    let fakes = Fakes::new();
+    let time = Arc::new(Manual::default());
+    let moved = Arc::clone(&time);
+    fakes.plugin("a", Policy { horizon: HOUR, ..quick() }, move |_, attempt| {
+        at_once(match attempt {
+            1..=3 => {
+                moved.advance(2 * HOUR);
+                Outcome::Overloaded { reason: "slots".into() }
+            }
+            4 => retry(),
+            _ => Outcome::Delivered,
+        })
+    });
+    let journal = Journal::with(fakes, DeliveryOptions::default(), Some(time)).await;
+    journal.accept([1]).await;
+    let ended = |counts: &ReceiverCounts| counts.delivered + counts.dead == 1;
+    let counts = journal.until_advancing("a", Duration::from_secs(1), ended).await;
+    assert_eq!((counts.delivered, counts.dead), (1, 0));
+    assert_eq!(journal.row(1, "a").await.failures, 1);
+}
+
+#[tokio::test]
 async fn dead_letters_are_retried_and_discarded_by_an_operator() {
     let fakes = Fakes::new();
     fakes.plugin("a", quick(), |_, _| at_once(Outcome::Rejected { reason: "old".into() }));
@@ -144,4 +168,20 @@ async fn dead_letters_are_retried_and_discarded_by_an_operator() {
     let delivered = Selection { states: vec![DeliveryState::Delivered], ..Selection::default() };
     assert_eq!(journal.delivery.retry(delivered.clone(), None).await.unwrap().changed, 0);
     assert_eq!(journal.delivery.discard(delivered, None).await.unwrap().changed, 0);
+}
+
+#[tokio::test]
+async fn what_is_retried_is_delivered_also_when_nobody_waits_for_the_answer() {
+    let fakes = Fakes::new();
+    fakes.plugin("a", quick(), |_, _| at_once(Outcome::Rejected { reason: "never".into() }));
+    let journal = Journal::begin(fakes).await;
+    journal.accept(1..=50).await;
+    journal.until("a", |counts| counts.dead == 50).await;
+    journal.fakes.replace("a", 2, |_, _| at_once(Outcome::Delivered));
+    for seq in 1..=50 {
+        let one = Selection { seq: Some(seq), ..Selection::default() };
+        // Whoever asked is gone at once.
+        assert!(journal.delivery.retry(one, None).now_or_never().is_none());
+    }
+    journal.until("a", |counts| counts.delivered == 50).await;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookbox_store::{DeliveryState, Selection};
+use hookbox_store::{DeliveryState, ReplayRow, Selection};
 
 use super::support::{Fakes, Journal, Manual, TYPE, events, open};
 use crate::{Delivery, DeliveryOptions, ReplayError, ReplayRequest, Standing};
@@ -148,4 +148,34 @@ async fn what_was_discarded_is_replayed_when_it_is_meant() {
     journal.delivery.replay(ReplayRequest { selection, ..request("a", 100.0) }).await.unwrap();
     journal.until("a", |counts| counts.delivered == 1).await;
     assert_eq!(journal.fakes.events("a"), [1, 2, 3, 2]);
+}
+
+#[tokio::test]
+async fn a_replay_that_cannot_be_read_stops_no_other() {
+    let fakes = Fakes::new();
+    fakes.good("a");
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let delivery = Delivery::new(store.clone(), fakes.clone(), DeliveryOptions::default());
+    delivery.start().await.unwrap();
+    delivery.accept(events(1..=3)).await.unwrap();
+    fakes.called("a", 3).await;
+    let row = delivery.replay(request("a", 1e5)).await.unwrap();
+    assert!(delivery.stop(Duration::from_secs(60)).await);
+    // As if another version had written it.
+    let broken = ReplayRow { selection: "{\"kind\": 1}".into(), ..row };
+    let broken = store.write(move |writes| writes.add_replay(&broken)).await.unwrap();
+    let delivery = Delivery::new(store, fakes.clone(), DeliveryOptions::default());
+    delivery.start().await.unwrap();
+    let good = delivery.replay(request("a", 1e5)).await.unwrap().id;
+    let rows = loop {
+        let rows = delivery.replays().await.unwrap();
+        if rows.iter().any(|row| row.id == good && row.state == "done") {
+            break rows;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    };
+    let broken = rows.iter().find(|row| row.id == broken).unwrap();
+    assert_eq!((&*broken.state, broken.made), ("stopped", 0));
+    assert!(delivery.stop(Duration::from_secs(60)).await);
 }

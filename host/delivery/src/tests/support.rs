@@ -173,11 +173,23 @@ impl Receivers for Fakes {
 
     async fn deliver(&self, plugin: &str, event: &ReceivedEvent, attempt: u32) -> Receipt {
         let Some(found) = self.plugins.lock().unwrap().get(plugin).cloned() else {
-            return Receipt { outcome: Outcome::NotReceived, release: None, digest: None, not_before: None };
+            return Receipt {
+                outcome: Outcome::NotReceived,
+                release: None,
+                digest: None,
+                not_before: None,
+                replay: None,
+            };
         };
         if found.vanishes {
             self.change(plugin, |plugin| (plugin.vanishes, plugin.standing) = (false, Standing::Away));
-            return Receipt { outcome: Outcome::NotReceived, release: None, digest: None, not_before: None };
+            return Receipt {
+                outcome: Outcome::NotReceived,
+                release: None,
+                digest: None,
+                not_before: None,
+                replay: None,
+            };
         }
         let number = event.data["thing"]["number"].as_u64().unwrap();
         let known = found.standing == Standing::Live && found.types.contains(&event.metadata.event_type);
@@ -193,6 +205,7 @@ impl Receivers for Fakes {
             release: Some(found.release),
             digest: Some(format!("sha256:{}", found.release)),
             not_before: found.wish,
+            replay: None,
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::load::is_plugin_name;
 
 /// The form of these files. A later form has another name.
 pub(super) const FORMAT: &str = "hookbox-call/1";
+/// Codes of the answers by which a guest refuses; the words are all that tells one from another.
+const REFUSALS: [&str; 3] = ["retry", "reject", "error"];
 /// Bytes of such a file. A call that needs more is not kept.
 pub(super) const FILE_BYTES: usize = 16 << 20;
 
@@ -251,13 +253,15 @@ impl CallOutcome {
         Self { code: code.to_owned(), message, report: answer.clone() }
     }
 
-    /// Whether another call ended in the same way: with the same code, and where a guest died for the same reason in the
-    /// same functions. Words of the guest's own may hold what was redacted, and say nothing here. A guest that ran out of
-    /// time may have been anywhere.
+    /// Whether another call ended in the same way: with the same code, where a guest died for the same reason in the same
+    /// functions, and where it answered in the same words. The last words of one that died may hold what was redacted, and
+    /// say nothing here. A guest that ran out of time may have been anywhere.
     pub fn same_as(&self, other: &Self) -> bool {
         let fact = |outcome: &Self, field: &str| outcome.report.get(field).cloned();
         let same = |field: &str| fact(self, field) == fact(other, field);
+        let answered = REFUSALS.contains(&self.code.as_str());
         self.code == other.code
+            && (!answered || self.message == other.message)
             && (self.code == "time" || (same("reason") && same("backtrace") && same("path")))
     }
 }
@@ -351,6 +355,8 @@ pub(super) mod tests {
         assert!(!trap("unreachable", "", "f").same_as(&trap("integer overflow", "", "f")));
         let retry = CallOutcome::refused(&json!({"retry": "later"}));
         assert_eq!((&*retry.code, &*retry.message), ("retry", "the receiver asks to try again: later"));
+        assert!(retry.same_as(&CallOutcome::refused(&json!({"retry": "later"}))));
+        assert!(!retry.same_as(&CallOutcome::refused(&json!({"retry": "the secret is none"}))));
         assert!(!retry.same_as(&CallOutcome::refused(&json!({"reject": "never"}))));
         assert_eq!(CallOutcome::refused(&json!({"error": "x"})).code, "error");
     }

@@ -99,16 +99,19 @@ pub async fn replay(sandbox: &Sandbox, file: &CallFile, component: Vec<u8>) -> R
             "the call was served by a reused instance: what earlier calls left there is missing".into(),
         );
     }
-    if let Err(CallFailure::Argument(_)) = &answer
-        && file.redacted > 0
-    {
-        divergences.push("an argument does not fit the function: a redacted value may be the reason".into());
-    }
+    let misfit = matches!(&answer, Err(CallFailure::Argument(_)));
     let (outcome, succeeded) = ended(file, answer);
+    let reproduced = outcome.same_as(&file.outcome);
+    if file.redacted > 0 && !succeeded && !reproduced {
+        let how = if misfit { "an argument does not fit the function" } else { "it fails in another way" };
+        divergences.push(format!(
+            "{how}: a redacted value may be the reason. One that was a setting can be given with --setting"
+        ));
+    }
     Ok(Replayed {
         same_component: digest == file.digest,
         digest,
-        reproduced: outcome.same_as(&file.outcome),
+        reproduced,
         outcome,
         succeeded,
         divergences,

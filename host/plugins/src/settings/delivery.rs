@@ -66,52 +66,64 @@ impl DeliveryTable {
     /// The rule with these values over the defaults.
     ///
     /// # Errors
-    /// A value out of its range, a pause that is longer than the longest, or a path that is none.
+    /// All at once: values out of their range, a pause that is longer than the longest, a path that is none.
     pub fn rule(&self) -> Result<DeliveryRule, String> {
         let default = DeliveryRule::default();
         let attempts = self.attempts.unwrap_or(default.attempts);
-        if !(1..=ATTEMPTS_MOST).contains(&attempts) {
-            return Err(format!("delivery.attempts must be from 1 to {ATTEMPTS_MOST}"));
-        }
         let horizon = self.horizon.unwrap_or(default.horizon);
-        if !(MILLISECOND..=HORIZON_MOST).contains(&horizon) {
-            return Err("delivery.horizon must be from 1ms to 30d".into());
-        }
-        let within = |key: &str, pause: Duration| match pause {
-            pause if (MILLISECOND..=DAY).contains(&pause) => Ok(pause),
-            _ => Err(format!("delivery.{key} must be from 1ms to 24h")),
-        };
-        let pause = within("pause", self.pause.unwrap_or(default.pause))?;
+        let pause = self.pause.unwrap_or(default.pause);
         let longest_pause = self.longest_pause.unwrap_or(default.longest_pause.max(pause));
-        let longest_pause = within("longest_pause", longest_pause)?;
-        if longest_pause < pause {
-            return Err("delivery.longest_pause must not be shorter than delivery.pause".into());
-        }
-        if let Some(path) = &self.ordered_by {
-            check_path(path)?;
-        }
         let concurrency = match (self.concurrency, &self.ordered_by) {
             (Some(asked), _) => asked,
             (None, Some(_)) => ORDERED_CONCURRENCY,
             (None, None) => default.concurrency,
         };
-        if !(1..=CONCURRENCY_MOST).contains(&concurrency) {
-            return Err(format!("delivery.concurrency must be from 1 to {CONCURRENCY_MOST}"));
+        let mut mistakes = Vec::new();
+        let mut hold = |well: bool, mistake: String| {
+            if !well {
+                mistakes.push(mistake);
+            }
+        };
+        let known = 1..=ATTEMPTS_MOST;
+        hold(known.contains(&attempts), format!("delivery.attempts must be from 1 to {ATTEMPTS_MOST}"));
+        let known = MILLISECOND..=HORIZON_MOST;
+        hold(known.contains(&horizon), "delivery.horizon must be from 1ms to 30d".into());
+        let known = MILLISECOND..=DAY;
+        let paused = known.contains(&pause);
+        hold(paused, "delivery.pause must be from 1ms to 24h".into());
+        // One that was left out follows the other.
+        let told = self.longest_pause.is_some();
+        hold(
+            !told || known.contains(&longest_pause),
+            "delivery.longest_pause must be from 1ms to 24h".into(),
+        );
+        hold(
+            !paused || longest_pause >= pause,
+            "delivery.longest_pause must not be shorter than delivery.pause".into(),
+        );
+        if let Some(path) = &self.ordered_by {
+            hold(
+                is_path(path),
+                "delivery.ordered_by must be names separated by dots, such as course_key or enrollment.user.id"
+                    .into(),
+            );
+        }
+        let known = 1..=CONCURRENCY_MOST;
+        hold(
+            known.contains(&concurrency),
+            format!("delivery.concurrency must be from 1 to {CONCURRENCY_MOST}"),
+        );
+        if !mistakes.is_empty() {
+            return Err(mistakes.join("; "));
         }
         let ordered_by = self.ordered_by.clone();
         Ok(DeliveryRule { attempts, horizon, pause, longest_pause, ordered_by, concurrency })
     }
 }
 
-fn check_path(path: &str) -> Result<(), String> {
+fn is_path(path: &str) -> bool {
     let names = path.split('.').count();
-    if path.split('.').any(str::is_empty) || path.len() > PATH_BYTES || names > PATH_NAMES {
-        return Err(
-            "delivery.ordered_by must be names separated by dots, such as course_key or enrollment.user.id"
-                .into(),
-        );
-    }
-    Ok(())
+    path.split('.').all(|name| !name.is_empty()) && path.len() <= PATH_BYTES && names <= PATH_NAMES
 }
 
 #[cfg(test)]
@@ -149,6 +161,10 @@ mod tests {
             (
                 r#"{"pause": "2s", "longest_pause": "1s"}"#,
                 "delivery.longest_pause must not be shorter than delivery.pause",
+            ),
+            (
+                r#"{"attempts": 0, "pause": "0s", "concurrency": 1}"#,
+                "delivery.attempts must be from 1 to 1000; delivery.pause must be from 1ms to 24h",
             ),
             (r#"{"concurrency": 0}"#, "delivery.concurrency must be from 1 to 256"),
             (r#"{"concurrency": 257}"#, "delivery.concurrency must be from 1 to 256"),

@@ -112,8 +112,9 @@ async fn replays(State(app): State<Arc<App>>) -> Result<Json<ReplayList>, Proble
 async fn stop_replay(
     State(app): State<Arc<App>>,
     Extension(user): Extension<Arc<User>>,
-    InPath(replay): InPath<i64>,
+    InPath(replay): InPath<String>,
 ) -> Result<Json<ReplayView>, Problem> {
+    let replay = replay.parse().map_err(|_| bad_path(format!("{replay:?} is no replay's number")))?;
     let desk = EventDesk::of(&app);
     to_its_end(async move { desk.stop_replay(replay, &user.username).await }).await?.map(Json)
 }

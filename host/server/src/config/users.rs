@@ -37,7 +37,9 @@ impl UsersTable {
 fn mistake(event_type: &str) -> Option<String> {
     if event_type.is_empty() || event_type.contains(|letter: char| letter.is_control() || letter == '*') {
         let example = "\"org.example.user.retired.v1\"";
-        return Some(format!("users.retired_by: expected whole types of events, such as {example}"));
+        return Some(format!(
+            "users.retired_by: expected whole types of events, such as {example}, found {event_type:?}"
+        ));
     }
     let filter = Catalogue::embedded().filter(event_type)?;
     Some(format!("users.retired_by: {} is a filter; name an event", filter.filter_type))

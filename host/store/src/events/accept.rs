@@ -7,9 +7,10 @@ use crate::error::StoreError;
 use crate::job::Writes;
 
 const ADD_EVENT: &str =
-    "INSERT INTO event (id, source, type, time, received_at, minorversion, sourcehost, sourcelib, course, bytes)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id, source) DO NOTHING";
+    "INSERT INTO event (id, source, type, time, received_at, minorversion, sourcehost, sourcelib, course, bytes, open)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id, source) DO NOTHING";
 
+/// The event counts the delivery already, see [`COUNT_DELIVERY`].
 pub(super) const ADD_DELIVERY: &str = "INSERT INTO delivery (receiver, event, state, order_key)
      VALUES (?1, ?2,
              CASE WHEN EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_order
@@ -17,13 +18,19 @@ pub(super) const ADD_DELIVERY: &str = "INSERT INTO delivery (receiver, event, st
                   THEN 'held' ELSE 'ready' END,
              ?3)";
 
+/// Counts a new delivery of an event that was written before it.
+pub(super) const COUNT_DELIVERY: &str = "UPDATE event SET open = open + 1 WHERE seq = ?1";
+
 impl Writes<'_> {
     /// Writes down an event with its deliveries, each to another plugin, unless the same `source` and `id` is there. A
     /// delivery whose key an open one of the plugin has is held; all others are ready.
     ///
     /// # Errors
-    /// The database could not be written.
+    /// The database could not be written. [`StoreError::Full`] already when little more than a sixteenth of its greatest size
+    /// is left: what was accepted can be worked off then.
     pub fn add_event(&self, event: &NewEvent, deliveries: &[NewDelivery]) -> Result<Added, StoreError> {
+        let bytes = (event.data.len() + event.extensions.len()) as u64;
+        self.spare(bytes)?;
         let added = self.execute(
             ADD_EVENT,
             params![
@@ -36,7 +43,8 @@ impl Writes<'_> {
                 event.sourcehost,
                 event.sourcelib,
                 event.course,
-                (event.data.len() + event.extensions.len()) as u64,
+                bytes,
+                deliveries.len() as u64,
             ],
         )?;
         if added == 0 {

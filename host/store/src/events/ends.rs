@@ -13,7 +13,8 @@ pub(super) const ATTEMPTS_KEPT: u32 = 100;
 
 const END: &str =
     "UPDATE delivery SET state = ?3, due_at = ?4, failures = failures + ?5, ended_at = ?6, took = ?7,
-       release = coalesce(?8, release), reason = ?9
+       release = coalesce(?8, release), reason = ?9,
+       began_at = CASE WHEN ?6 IS NULL AND failures + ?5 = 0 THEN NULL ELSE began_at END
      WHERE receiver = ?1 AND event = ?2 AND state = 'running'
      RETURNING attempts, order_key";
 
@@ -22,8 +23,9 @@ const UNTOUCH: &str = "UPDATE delivery SET state = 'ready', attempts = attempts 
      WHERE receiver = ?1 AND event = ?2 AND state = 'running'
      RETURNING attempts, order_key";
 
-const RELEASE: &str =
-    "UPDATE delivery SET state = 'ready', due_at = 0, took = NULL WHERE receiver = ?1 AND event = ?2
+const RELEASE: &str = "UPDATE delivery SET state = 'ready', due_at = 0, took = NULL,
+       began_at = CASE WHEN failures = 0 THEN NULL ELSE began_at END
+     WHERE receiver = ?1 AND event = ?2
      RETURNING attempts, order_key, claimed_at";
 
 pub(super) const RUNNING: &str =

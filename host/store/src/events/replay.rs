@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use super::accept::ADD_DELIVERY;
+use super::accept::{ADD_DELIVERY, COUNT_DELIVERY};
 use super::order::Keys;
 use super::rows::{EVENT, event, head, head_columns};
 use super::walk::{Found, LOOKS};
@@ -13,8 +13,28 @@ use crate::job::{Reads, Writes};
 pub(super) const UPWARDS: &str =
     concat!("SELECT ", head_columns!(), " FROM event WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3");
 
+/// How many events a part looks at that writes: others wait for it.
+const LOOKS_TO_WRITE: u32 = 500;
+/// A part that has made deliveries of so many bytes makes no further one: each is read, for its key.
+const BYTES_A_PART: u64 = 4 << 20;
 /// How many events are in memory at once.
 const CHUNK: u32 = 256;
+
+/// How much one part does at most.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Events that it looks at.
+    looks: u32,
+    /// Deliveries that it makes.
+    made: u64,
+    /// The bytes of their events; the last one may go beyond.
+    bytes: u64,
+}
+
+impl Bounds {
+    /// For a part that only looks.
+    const LOOKS: Self = Self { looks: LOOKS, made: u64::MAX, bytes: u64::MAX };
+}
 
 impl Writes<'_> {
     /// Gives a plugin the events that match, from number `next_seq` to `end_seq`, again or for the first time: a delivery of
@@ -34,10 +54,12 @@ impl Writes<'_> {
     ) -> Result<ReplayPart, StoreError> {
         let receiver = self.receiver_or_new(plugin)?;
         let mut keys = Keys::default();
-        let part = self.each_to_replay(plugin, selection, (next_seq, end_seq), limit, |seq, ended| {
+        let bounds = Bounds { looks: LOOKS_TO_WRITE, made: u64::from(limit), bytes: BYTES_A_PART };
+        let part = self.each_to_replay(plugin, selection, (next_seq, end_seq), bounds, |seq, ended| {
             let Some((event, _)) = self.first(EVENT, [seq], event)? else { return Ok(()) };
             let key = order_key(&event);
             if !ended {
+                self.execute(COUNT_DELIVERY, [seq])?;
                 self.execute(ADD_DELIVERY, params![receiver, seq, None::<String>])?;
             }
             self.bring_back(receiver, seq, key, &mut keys)
@@ -94,7 +116,28 @@ impl Reads<'_> {
         next_seq: i64,
         end_seq: i64,
     ) -> Result<ReplayPart, StoreError> {
-        self.each_to_replay(plugin, selection, (next_seq, end_seq), u32::MAX, |_, _| Ok(()))
+        self.each_to_replay(plugin, selection, (next_seq, end_seq), Bounds::LOOKS, |_, _| Ok(()))
+    }
+
+    /// Where a replay goes on: `next_seq` is the first event that it would make a delivery of, and `made` is 1. When none is
+    /// among a bounded number of events, `made` is 0, and `next_seq` where to look on; `None` when the end is reached.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub fn next_to_replay(
+        &self,
+        plugin: &str,
+        selection: &Selection,
+        next_seq: i64,
+        end_seq: i64,
+    ) -> Result<ReplayPart, StoreError> {
+        let mut first = None;
+        let bounds = Bounds { made: 1, ..Bounds::LOOKS };
+        let part = self.each_to_replay(plugin, selection, (next_seq, end_seq), bounds, |seq, _| {
+            first = Some(seq);
+            Ok(())
+        })?;
+        Ok(ReplayPart { next_seq: first.or(part.next_seq), ..part })
     }
 
     /// All replays, the latest first, at most `limit`.
@@ -117,12 +160,12 @@ impl Reads<'_> {
         plugin: &str,
         selection: &Selection,
         (first, last): (i64, i64),
-        limit: u32,
+        bounds: Bounds,
         mut act: impl FnMut(i64, bool) -> Result<(), StoreError>,
     ) -> Result<ReplayPart, StoreError> {
-        let mut made = 0;
+        let (mut made, mut made_bytes) = (0, 0);
         let mut next = first;
-        let mut looks = LOOKS;
+        let mut looks = bounds.looks;
         while looks > 0 {
             let wanted = looks.min(CHUNK);
             let chunk = self.all(UPWARDS, params![next, last, wanted], head)?;
@@ -130,7 +173,7 @@ impl Reads<'_> {
             looks -= wanted;
             for (event, bytes) in chunk {
                 let seq = event.seq;
-                if made >= u64::from(limit) {
+                if made >= bounds.made || made_bytes >= bounds.bytes {
                     return Ok(ReplayPart { made, next_seq: Some(seq) });
                 }
                 next = seq.saturating_add(1);
@@ -139,6 +182,7 @@ impl Reads<'_> {
                 if own.is_none_or(|(_, delivery)| !delivery.state.is_open()) {
                     act(seq, own.is_some())?;
                     made += 1;
+                    made_bytes += bytes;
                 }
             }
             if !full || next > last {

@@ -69,7 +69,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// Failed attempts that count, so far.
     pub failures: u32,
-    /// When the first attempt began since the delivery was made or retried by an operator; now, where this is the first.
+    /// When the first attempt began since the delivery was made or retried by an operator; now, where this is the first. Those
+    /// that do not count are left out while none has failed: a host that was down or full makes nobody late.
     pub began_at: Timestamp,
 }
 

@@ -1,12 +1,12 @@
 //! The journal: whose turn it is, what an operator may do meanwhile, what is kept, and how long.
 
 use hookbox_store::{
-    After, AttemptEnd, AttemptRecord, DeliveryState, Keep, Migrated, NewDelivery, NewEvent, SCHEMA_VERSION,
-    Selection, Timestamp, Total, Writes, check, migrate,
+    After, AttemptEnd, AttemptRecord, DeliveryState, Keep, Migrated, NewDelivery, NewEvent, NewUser,
+    SCHEMA_VERSION, Selection, StoreError, Timestamp, Total, Writes, check, migrate,
 };
 use rusqlite::Connection;
 
-use crate::support::{Place, assert_sound};
+use crate::support::{Place, assert_sound, new_user};
 
 fn at(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros)
@@ -335,4 +335,76 @@ async fn the_check_sees_what_disagrees_in_the_journal() {
         let problems = check(&copy).unwrap().problems;
         assert!(problems.iter().any(|problem| problem.contains(named)), "{damage}: {problems:?}");
     }
+}
+
+#[tokio::test]
+async fn events_leave_room_for_what_works_them_off() {
+    let place = Place::with(|options| options.max_size_bytes = Some(1 << 20));
+    let add = |number: u8, bytes: usize| {
+        place.store.write(move |writes| writes.add_event(&event(number, 1, bytes), &to_p(None)))
+    };
+    let mut accepted = 0;
+    let refused = loop {
+        match add(accepted, 10_000).await {
+            Ok(added) => assert!(added.new),
+            Err(error) => break error,
+        }
+        accepted += 1;
+    };
+    assert_eq!(refused, StoreError::Full);
+    assert!(accepted > 50, "{accepted}");
+    // A sixteenth of it is left, for everybody else.
+    let user = NewUser { email: "e".repeat(40_000), ..new_user("ada") };
+    assert_eq!(place.write(move |writes| writes.insert_user(&user)).await.username, "ada");
+    let claimed = place.write(move |writes| writes.claim_deliveries("p", at(2), at(3), 100)).await;
+    assert_eq!(claimed.len(), usize::from(accepted));
+    assert_eq!(add(200, 10).await, Err(StoreError::Full), "also a small one");
+    assert_sound(place.path());
+}
+
+#[tokio::test]
+async fn a_replay_writes_in_small_parts_and_finds_what_is_next_without_writing() {
+    let place = Place::new();
+    let rare = Selection { types: vec!["rare".to_owned()], ..Selection::default() };
+    let wanted = rare.clone();
+    let (part, all) = place
+        .write(move |writes| {
+            for number in 1..=1500_u128 {
+                let event_type = if number % 700 == 0 { "rare" } else { "frequent" }.to_owned();
+                writes
+                    .add_event(&NewEvent { id: number.to_be_bytes(), event_type, ..event(0, 1, 1) }, &[])?;
+            }
+            let part = writes.replay_events("p", &wanted, 1, 1500, 10, &|_| None)?;
+            Ok((part, writes.replay_events("p", &Selection::default(), 701, 1500, 7, &|_| None)?))
+        })
+        .await;
+    assert_eq!((part.made, part.next_seq), (0, Some(501)));
+    assert_eq!((all.made, all.next_seq), (7, Some(708)));
+    let next = async |from| {
+        let rare = rare.clone();
+        let part = place.read(move |reads| reads.next_to_replay("p", &rare, from, 1500)).await;
+        (part.made, part.next_seq)
+    };
+    assert_eq!(next(1).await, (1, Some(700)));
+    assert_eq!(next(700).await, (1, Some(700)));
+    assert_eq!(next(701).await, (1, Some(1400)));
+    assert_eq!(next(1401).await, (0, None));
+    let everything = Selection::default();
+    // Those that wait are stepped over.
+    let part = place.read(move |reads| reads.next_to_replay("p", &everything, 703, 1500)).await;
+    assert_eq!((part.made, part.next_seq), (1, Some(708)));
+}
+
+#[tokio::test]
+async fn a_part_of_a_replay_is_bounded_by_bytes_too() {
+    let place = Place::new();
+    let part = place
+        .write(|writes| {
+            for number in 1..=8 {
+                writes.add_event(&event(number, 1, 1 << 20), &[])?;
+            }
+            writes.replay_events("p", &Selection::default(), 1, 8, 100, &|_| None)
+        })
+        .await;
+    assert_eq!((part.made, part.next_seq), (4, Some(5)));
 }

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use hookbox_server::{BulkAsked, Config, EventRef, Names};
 use serde_json::{Value, json};
 
@@ -42,7 +43,7 @@ struct Meant {
     #[arg(long, value_name = "NAME")]
     plugin: Option<String>,
     /// Deliveries in these states [default: dead; to discard also those that wait]
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     state: Vec<String>,
     #[command(flatten)]
     which: Which,

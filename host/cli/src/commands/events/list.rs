@@ -1,6 +1,7 @@
 //! `hookbox events list`.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use hookbox_server::{Config, EventsAsked, Names};
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ const PAGE: u32 = 500;
   hookbox events list --course course-v1:edX+DemoX+2024 --json")]
 pub(crate) struct List {
     /// Deliveries in these states: ready, held, running (or open for the three), delivered, dead, discarded
-    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     state: Vec<String>,
     /// Deliveries to this plugin
     #[arg(long, value_name = "NAME")]

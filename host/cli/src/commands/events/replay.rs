@@ -31,7 +31,7 @@ pub(crate) struct Replay {
     #[arg(long)]
     all: bool,
     /// At most so many events a second [default: 100]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = rate)]
     rate: Option<f64>,
     /// Only count
     #[arg(long)]
@@ -88,6 +88,12 @@ impl Replay {
     }
 }
 
+/// A number. Which ones a server takes, it says itself; JSON cannot tell it of others.
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| rate.is_finite());
+    rate.ok_or_else(|| "write a number of events a second, such as 50 or 0.5".to_owned())
+}
+
 fn count(operator: &Operator, mut asked: ReplayAsked, json: bool) -> anyhow::Result<Done> {
     let mut made = 0;
     let mut progress = Progress::new();
@@ -105,7 +111,9 @@ fn count(operator: &Operator, mut asked: ReplayAsked, json: bool) -> anyhow::Res
     }
     drop(progress);
     let answer = json!({"made": made, "next": null, "dry_run": true});
-    Answer::Done(answer).tell(json, |_| format!("{} would get {made} events", asked.plugin))
+    Answer::Done(answer).tell(json, |_| {
+        format!("{} would get {made} event{}", asked.plugin, if made == 1 { "" } else { "s" })
+    })
 }
 
 impl Replays {

@@ -72,6 +72,9 @@ fn page(event: &Value) -> String {
             for frame in list(&attempt["report"]["report"]["backtrace"]) {
                 let _ = writeln!(page, "      at {}", shown(&text(frame)));
             }
+            if let Some(name) = attempt["report"]["replay"].as_str() {
+                let _ = writeln!(page, "      kept as {}", shown(name));
+            }
         }
     }
     page.trim_end().to_owned()
@@ -171,7 +174,7 @@ mod tests {
                 "history": [{
                     "number": 1, "began_at": "2026-11-22T10:00:01.5Z", "outcome": "failed", "code": "trap",
                     "microseconds": 41_007, "release": 2, "reason": "it trapped",
-                    "report": {"report": {"backtrace": ["receive"]}},
+                    "report": {"report": {"backtrace": ["receive"]}, "replay": "20261122T100001500Z-a-trap.json"},
                 }],
             }],
         });
@@ -184,7 +187,8 @@ event 17: org.openedx.x.v1
   data         {\"a\":1}
   a-trap: dead (attempts), 1 attempt, last with release 2
     1  2026-11-22 10:00:01  failed (trap) after 41.007 ms, release 2: it trapped
-      at receive";
+      at receive
+      kept as 20261122T100001500Z-a-trap.json";
         assert_eq!(page(&event), expected);
     }
 

@@ -65,7 +65,7 @@ impl Here {
 
     /// Why nothing runs.
     pub(super) fn idle(&self) -> String {
-        format!("no server uses {}", self.data.display())
+        format!("no server uses the data folder {}", self.data.display())
     }
 
     pub(super) async fn change(&self, plugin: &str, change: Change, if_match: Option<u64>) -> Answer {

@@ -1,6 +1,7 @@
 //! `hookbox plugin list`, `show` and `releases`.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use hookbox_plugins::ReleaseRef;
@@ -285,6 +286,9 @@ fn live(plugin: &Value, line: &mut impl FnMut(&str, &str)) {
         ),
         None => line("quarantine", "never"),
     }
+    if list(&plugin["hooks"]).any(|hook| hook["kind"] == "event") {
+        line("delivery", &delivery(&plugin["delivery"]));
+    }
     line("digest", &text(&plugin["digest"]));
     line("origin", &text(&plugin["origin"]));
     line("on failure", &text(&plugin["on_failure"]));
@@ -303,6 +307,23 @@ fn live(plugin: &Value, line: &mut impl FnMut(&str, &str)) {
         let (kind, hook_type) = (text(&hook["kind"]), text(&hook["type"]));
         line(if at == 0 { "hooks" } else { "" }, &format!("{kind} {hook_type}: {}", text(&hook["reason"])));
     }
+}
+
+/// On which terms events are delivered.
+fn delivery(rule: &Value) -> String {
+    let span = |key: &str| humantime::format_duration(Duration::from_millis(rule[key].as_u64().unwrap_or(0)));
+    let mut told = format!(
+        "up to {} attempts within {}, {} to {} apart, {} at once",
+        rule["attempts"],
+        span("horizon_ms"),
+        span("pause_ms"),
+        span("longest_pause_ms"),
+        rule["concurrency"]
+    );
+    if let Some(path) = rule["ordered_by"].as_str() {
+        let _ = write!(told, ", ordered by {path}");
+    }
+    told
 }
 
 #[cfg(test)]
@@ -327,6 +348,15 @@ counter  waiting  -        -        needs approval: release 1: it wants keyvalue
         assert_eq!(table(&plugins, false), expected);
         assert!(table(&plugins, true).contains("\ngone     removed"));
         assert_eq!(table(&json!([]), false), "no plugin is installed");
+    }
+
+    #[test]
+    fn terms_of_delivery_are_told_as_they_are_configured() {
+        let mut rule = json!({"attempts": 16, "horizon_ms": 86_400_000, "pause_ms": 1_000, "longest_pause_ms": 3_600_000,
+            "ordered_by": null, "concurrency": 1});
+        assert_eq!(delivery(&rule), "up to 16 attempts within 1day, 1s to 1h apart, 1 at once");
+        rule["ordered_by"] = json!("course_key");
+        assert!(delivery(&rule).ends_with(", ordered by course_key"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub(super) use words::state_name;
 pub use words::{EventRef, Names};
-use words::{OPEN, moment, states, uuid};
+use words::{OPEN, moment, states, types, uuid};
 
 /// Events of a page, unless another number is asked for.
 const LIMIT: u32 = 50;
@@ -177,7 +177,7 @@ impl EventsAsked {
         Ok(Selection {
             states: states(&self.state)?,
             plugin: self.plugin.clone(),
-            types: self.types.0.clone(),
+            types: types(&self.types)?,
             course: self.course.clone(),
             source: self.source.clone(),
             from: moment("from", self.from.as_deref())?,
@@ -194,7 +194,7 @@ impl BulkAsked {
         let selection = Selection {
             states: bulk.states(&self.state)?,
             plugin: self.plugin.clone(),
-            types: self.types.0.clone(),
+            types: types(&self.types)?,
             course: self.course.clone(),
             source: self.source.clone(),
             from: moment("from", self.from.as_deref())?,
@@ -212,7 +212,7 @@ impl ReplayAsked {
     /// All that it says but which event.
     pub(super) fn selection(&self) -> Result<Selection, String> {
         let selection = Selection {
-            types: self.types.0.clone(),
+            types: types(&self.types)?,
             course: self.course.clone(),
             source: self.source.clone(),
             from: moment("from", self.from.as_deref())?,

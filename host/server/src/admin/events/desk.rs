@@ -189,7 +189,10 @@ impl EventDesk {
 
     async fn number(&self, event: EventRef, source: Option<&str>) -> Result<i64, Problem> {
         let id = match event {
-            EventRef::Number(number) => return Ok(number),
+            EventRef::Number(number) => {
+                let kept = self.delivery.is_kept(number).await.map_err(|error| Problem::store(&error))?;
+                return if kept { Ok(number) } else { Err(not_found(event)) };
+            }
             EventRef::Id(id) => id,
         };
         let found = self.delivery.events_with_id(id.into_bytes()).await;

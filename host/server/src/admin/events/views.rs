@@ -156,7 +156,7 @@ pub(crate) struct AttemptView {
     /// Why, in a sentence.
     #[schema(required = true)]
     pub(crate) reason: Option<String>,
-    /// What else is known of the failure.
+    /// What else is known of the failure. `replay` names the kept call, for `hookbox replay`, where it was kept.
     #[schema(value_type = Option<Object>, required = true)]
     pub(crate) report: Option<Value>,
 }

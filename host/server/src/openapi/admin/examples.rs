@@ -1,9 +1,9 @@
 //! What the examples show.
 
 use hookbox_plugins::{
-    Attention, Changed, Difference, HookChange, HookTaken, IsolationView, LimitView, PluginChange,
-    PluginDetail, PluginOverview, QuarantineRule, ReleaseView, ReloadReport, RuleView, TrialCounts,
-    TrialExample, TrialKind, TrialPlan, TrialRule, TrialView,
+    Attention, Changed, DeliveryRule, DeliveryView, Difference, HookChange, HookTaken, IsolationView,
+    LimitView, PluginChange, PluginDetail, PluginOverview, QuarantineRule, ReleaseView, ReloadReport,
+    RuleView, TrialCounts, TrialExample, TrialKind, TrialPlan, TrialRule, TrialView,
 };
 use hookbox_sandbox::{Grants, Isolation, Limits};
 use serde_json::json;
@@ -42,6 +42,7 @@ fn live() -> PluginDetail {
         digest: DIGEST.into(),
         origin: "ada".into(),
         quarantine_rule: Some(RuleView::from(QuarantineRule::default())),
+        delivery: DeliveryView::from(&DeliveryRule::default()),
         on_failure: "default",
         isolation: IsolationView::from(Isolation::Call),
         grants: Grants::default(),

@@ -43,6 +43,9 @@ pub(crate) struct PluginOverview {
     origin: Option<String>,
     /// When it is put aside; `null` for never.
     quarantine_rule: Option<QuarantineRule>,
+    /// On which terms it gets its events.
+    #[schema(value_type = PluginDelivery, required = false)]
+    delivery: Option<PluginDelivery>,
     /// What a failed step of it does: `default`, `raise` or `skip`.
     #[schema(value_type = String, required = false)]
     on_failure: Option<String>,
@@ -83,6 +86,24 @@ pub(crate) struct QuarantineRule {
     pause_ms: u64,
     /// The most milliseconds between two trials.
     longest_pause_ms: u64,
+}
+
+/// On which terms a plugin gets its events.
+#[derive(ToSchema)]
+pub(crate) struct PluginDelivery {
+    /// Failed attempts that make a dead letter of an event.
+    attempts: u32,
+    /// Milliseconds from the first attempt, after which one that fails is the last, too.
+    horizon_ms: u64,
+    /// Milliseconds after the first failed attempt. Each doubles the next pause.
+    pause_ms: u64,
+    /// The most milliseconds between two attempts.
+    longest_pause_ms: u64,
+    /// The path into an event's data: deliveries with the same value there follow one another.
+    #[schema(required = true)]
+    ordered_by: Option<String>,
+    /// Deliveries that run at once.
+    concurrency: u32,
 }
 
 /// How long a plugin's instances live.

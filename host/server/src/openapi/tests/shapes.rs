@@ -285,6 +285,7 @@ fn a_schema_names_nothing_that_its_type_does_not_write() {
         ("HookChange", &reloaded["hooks"][0]),
         ("AuditEntry", &json!(admin::page().entries[0])),
         ("QuarantineRule", &detail["quarantine_rule"]),
+        ("PluginDelivery", &detail["delivery"]),
         ("PluginIsolation", &detail["isolation"]),
         ("PluginLimit", &detail["limits"][0]),
         ("HookTaken", &detail["hooks"][0]),

@@ -199,6 +199,7 @@ impl Model {
                 delivery.state = DeliveryState::Ready;
                 delivery.due_at = due_at.as_micros().max(1);
                 delivery.failures += u32::from(*counts);
+                delivery.began_at = delivery.began_at.filter(|_| delivery.failures > 0);
             }
             After::Dead { reason } => {
                 delivery.close(DeliveryState::Dead, Some(reason));
@@ -220,6 +221,7 @@ impl Model {
         for delivery in self.events.values_mut().flat_map(|event| event.deliveries.values_mut()) {
             if delivery.state == DeliveryState::Running {
                 (delivery.state, delivery.due_at) = (DeliveryState::Ready, 0);
+                delivery.began_at = delivery.began_at.filter(|_| delivery.failures > 0);
                 delivery.written.push((delivery.attempts, "interrupted".to_owned()));
             }
         }

@@ -20,6 +20,14 @@ fn names_come_as_a_list_or_with_commas() {
 }
 
 #[test]
+fn a_pattern_is_no_type() {
+    let types =
+        |name: &str| bulk(json!({"type": ["a.b", name]})).selection(Bulk::Retry).map(|asked| asked.types);
+    assert!(types("org.openedx.*").unwrap_err().contains("\"org.openedx.*\" is no whole type"));
+    assert_eq!(types("c.d"), Ok(vec!["a.b".into(), "c.d".into()]));
+}
+
+#[test]
 fn an_event_is_a_number_or_a_uuid() {
     let id = "7a2bd6de-3b4a-4f1d-9c3e-0d6b7c1f2a10";
     for (given, expected) in [(json!(7), "7"), (json!("7"), "7"), (json!(id), id)] {

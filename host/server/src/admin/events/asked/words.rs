@@ -155,6 +155,14 @@ pub(super) fn states(names: &Names) -> Result<Vec<DeliveryState>, String> {
     Ok(found)
 }
 
+/// Whole types. A pattern would match none, and look as if there were none.
+pub(super) fn types(names: &Names) -> Result<Vec<String>, String> {
+    match names.0.iter().find(|name| name.contains('*')) {
+        Some(name) => Err(format!("type: {:?} is no whole type of an event; name each", cut(name))),
+        None => Ok(names.0.clone()),
+    }
+}
+
 pub(super) fn moment(key: &str, text: Option<&str>) -> Result<Option<Timestamp>, String> {
     let Some(text) = text else { return Ok(None) };
     let moment = OffsetDateTime::parse(text, &Rfc3339)
