@@ -115,6 +115,11 @@ fn it_is_a_dead_letter_when_the_plugin_is_removed_and_delivered_when_it_comes_ba
     let dead = until(&server, "dead");
     assert_eq!(dead["reason"], "plugin-removed", "{dead}");
     everything_can_be_read(&site, &server, "plugin-removed");
+    on(&site, &server, &["retry", "--plugin", "mine"]).exits(1).explains(&[
+        "409",
+        "was removed",
+        "install it first",
+    ]);
     // There is nobody to try: what is asked for all the same is a dead letter again.
     on(&site, &server, &["retry", "--all"]).exits(0);
     server.until_counts("mine", [0, 0, 1]);

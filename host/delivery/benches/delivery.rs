@@ -1,7 +1,7 @@
 //! What durable delivery costs beside the bare commit of a row: events accepted a second by 1, 8 and 64 clients, deliveries
 //! a second to one and to ten receivers, the time from an acceptance to the receiver's call, and a backlog of a million
-//! events. Receivers here answer at once: what they do is theirs. `cargo bench -p hookbox-delivery`; with `-- 100000` the
-//! backlog has so many events.
+//! events. Receivers here answer at once: what they do is theirs. `cargo bench -p hookbox-delivery`; with `-- accept`,
+//! `-- deliver`, `-- wait` or `-- backlog` only that, with `-- 100000` a backlog of so many events.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -29,11 +29,22 @@ const EVENT: &str = "org.openedx.content_authoring.course.catalog_info.changed.v
 #[tokio::main]
 async fn main() {
     let backlog = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
-    accepting().await;
-    delivering(1).await;
-    delivering(10).await;
-    waiting().await;
-    million(backlog).await;
+    let parts = ["accept", "deliver", "wait", "backlog"];
+    let only = std::env::args().skip(1).find(|argument| parts.contains(&&**argument));
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| part == only);
+    if wanted("accept") {
+        accepting().await;
+    }
+    if wanted("deliver") {
+        delivering(1).await;
+        delivering(10).await;
+    }
+    if wanted("wait") {
+        waiting().await;
+    }
+    if wanted("backlog") {
+        million(backlog).await;
+    }
 }
 
 /// Receivers that answer at once.

@@ -28,7 +28,7 @@ pub use desk::EventDesk;
 pub use views::{BulkDone, EventInFull, EventList, EventsSummary, ReplayCount, ReplayList, ReplayView};
 
 pub(crate) use asked::LIMIT_MOST;
-pub(crate) use desk::{Replayed, ambiguous, no_replay, not_found, refused};
+pub(crate) use desk::{Replayed, ambiguous, no_replay, not_found, refused, removed};
 pub(crate) use views::{AttemptView, DeliveryView, EventCount, EventView, ReceiverView, Totals};
 
 /// The routes, without the check of who asks.

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use hookbox_delivery::{Delivery, ReplayError, ReplayRequest};
-use hookbox_plugins::Registry;
+use hookbox_plugins::{Registry, Standing};
 use hookbox_store::{AUDIT_ENTRIES, NewAuditEntry, Store, StoreError, Timestamp};
 use serde_json::{Value, json};
 
@@ -131,6 +131,11 @@ impl EventDesk {
     async fn bulk(&self, bulk: Bulk, asked: BulkAsked, by: &str) -> Result<BulkDone, Problem> {
         let mut selection = asked.selection(bulk).map_err(bad_body)?;
         self.check_plugin(selection.plugin.as_deref())?;
+        if let (Bulk::Retry, Some(plugin)) = (bulk, &selection.plugin)
+            && self.plugins.standing(plugin) == Some(Standing::Removed)
+        {
+            return Err(removed(plugin));
+        }
         if let Some(event) = asked.event {
             selection.seq = Some(self.number(event, asked.source.as_deref()).await?);
         }
@@ -230,6 +235,12 @@ pub(crate) fn ambiguous(event: EventRef, several: &[(i64, String)]) -> Problem {
     let events: Vec<Value> =
         several.iter().map(|(number, source)| json!({"event": number, "source": source})).collect();
     Problem::new(StatusCode::CONFLICT, "ambiguous-event", detail).with("events", events)
+}
+
+/// 409 for a retry that nobody could take.
+pub(crate) fn removed(plugin: &str) -> Problem {
+    let detail = format!("plugin {plugin} was removed, and could take nothing; install it first");
+    Problem::new(StatusCode::CONFLICT, "plugin-not-live", detail)
 }
 
 /// 404 for a replay's number.

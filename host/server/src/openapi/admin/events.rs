@@ -16,7 +16,7 @@ use super::super::security::Login;
 use super::{for_staff, no_plugin};
 use crate::admin::events::{
     BulkAsked, BulkDone, EventInFull, EventList, EventRef, EventsSummary, LIMIT_MOST, ReplayAsked,
-    ReplayCount, ReplayList, ReplayView, ambiguous, bad_path, no_replay, not_found, refused,
+    ReplayCount, ReplayList, ReplayView, ambiguous, bad_path, no_replay, not_found, refused, removed,
 };
 use crate::body::invalid_json;
 use crate::config::Config;
@@ -154,6 +154,11 @@ fn retry(config: &Config) -> OperationBuilder {
         "Retry dead letters",
         "Deliveries that match are ready again, with all their attempts before them: dead letters, and discarded ones \
          where `state` names them. They go to the release that is live then.",
+        problems(
+            StatusCode::CONFLICT,
+            "The plugin was removed, or several senders gave an event this UUID.",
+            vec![removed(PLUGIN), two()],
+        ),
     )
 }
 
@@ -163,10 +168,11 @@ fn discard(config: &Config) -> OperationBuilder {
         "discardEvents",
         "Discard deliveries",
         "Deliveries that match are given up: dead letters, and those that wait. What runs is not touched.",
+        several(),
     )
 }
 
-fn bulk_change(config: &Config, id: &str, summary: &str, about: &str) -> OperationBuilder {
+fn bulk_change(config: &Config, id: &str, summary: &str, about: &str, conflict: Answer) -> OperationBuilder {
     let post = change::<BulkAsked>(id, summary, about, examples::asked()).responses_of([
         json(
             StatusCode::OK,
@@ -178,7 +184,7 @@ fn bulk_change(config: &Config, id: &str, summary: &str, about: &str) -> Operati
             ],
         ),
         no_plugin(vec![not_found(EventRef::Number(9))]),
-        several(),
+        conflict,
         unfit(Vec::new()),
     ]);
     for_staff(post, config, Vec::new())
