@@ -1,6 +1,7 @@
 //! A selection as a replay keeps it.
 
 use hookbox_store::{DeliveryState, Selection, Timestamp};
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 #[serde(default, deny_unknown_fields)]
 struct Kept {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    states: Vec<State>,
+    states: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -28,22 +29,11 @@ struct Kept {
     seq: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    Ready,
-    Held,
-    Running,
-    Delivered,
-    Dead,
-    Discarded,
-}
-
 /// The criteria of a selection as JSON; those that let everything through are left out. Times are microseconds since the
 /// epoch.
 pub fn selection_to_json(selection: &Selection) -> String {
     let kept = Kept {
-        states: selection.states.iter().map(|state| kept(*state)).collect(),
+        states: selection.states.iter().map(|state| state.name().to_owned()).collect(),
         plugin: selection.plugin.clone(),
         types: selection.types.clone(),
         course: selection.course.clone(),
@@ -64,7 +54,7 @@ pub fn selection_to_json(selection: &Selection) -> String {
 pub fn selection_from_json(text: &str) -> Result<Selection, serde_json::Error> {
     let kept: Kept = serde_json::from_str(text)?;
     Ok(Selection {
-        states: kept.states.into_iter().map(state).collect(),
+        states: kept.states.iter().map(|name| state(name)).collect::<Result<_, serde_json::Error>>()?,
         plugin: kept.plugin,
         types: kept.types,
         course: kept.course,
@@ -76,26 +66,9 @@ pub fn selection_from_json(text: &str) -> Result<Selection, serde_json::Error> {
     })
 }
 
-fn kept(state: DeliveryState) -> State {
-    match state {
-        DeliveryState::Ready => State::Ready,
-        DeliveryState::Held => State::Held,
-        DeliveryState::Running => State::Running,
-        DeliveryState::Delivered => State::Delivered,
-        DeliveryState::Dead => State::Dead,
-        DeliveryState::Discarded => State::Discarded,
-    }
-}
-
-fn state(state: State) -> DeliveryState {
-    match state {
-        State::Ready => DeliveryState::Ready,
-        State::Held => DeliveryState::Held,
-        State::Running => DeliveryState::Running,
-        State::Delivered => DeliveryState::Delivered,
-        State::Dead => DeliveryState::Dead,
-        State::Discarded => DeliveryState::Discarded,
-    }
+fn state<E: Error>(name: &str) -> Result<DeliveryState, E> {
+    let found = DeliveryState::ALL.into_iter().find(|state| state.name() == name);
+    found.ok_or_else(|| E::custom(format_args!("{name:?} is no state of a delivery")))
 }
 
 #[cfg(test)]
@@ -105,14 +78,7 @@ mod tests {
     #[test]
     fn a_selection_is_kept_as_it_was_asked_for() {
         let whole = Selection {
-            states: vec![
-                DeliveryState::Ready,
-                DeliveryState::Held,
-                DeliveryState::Running,
-                DeliveryState::Delivered,
-                DeliveryState::Dead,
-                DeliveryState::Discarded,
-            ],
+            states: DeliveryState::ALL.to_vec(),
             plugin: Some("p".into()),
             types: vec!["t".into()],
             course: Some("c".into()),
@@ -127,5 +93,6 @@ mod tests {
         }
         assert_eq!(selection_to_json(&Selection::default()), "{}");
         assert!(selection_from_json("{\"kind\": 1}").is_err());
+        assert!(selection_from_json("{\"states\": [\"gone\"]}").is_err());
     }
 }

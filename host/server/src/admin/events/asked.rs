@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub(super) use words::state_name;
 pub use words::{EventRef, Names};
 use words::{OPEN, moment, states, types, uuid};
 
@@ -244,12 +243,12 @@ impl Bulk {
             None => Ok(wanted),
             Some(other) => Err(format!(
                 "state: what is {} cannot be {}; those that can be are {}",
-                state_name(*other),
+                other.name(),
                 match self {
                     Self::Retry => "retried (an event is given again with a replay)",
                     Self::Discard => "discarded",
                 },
-                all.iter().map(|state| state_name(*state)).collect::<Vec<_>>().join(", "),
+                all.iter().map(|state| state.name()).collect::<Vec<_>>().join(", "),
             )),
         }
     }

@@ -115,38 +115,18 @@ impl<'de> Deserialize<'de> for EventRef {
 
 /// All states that wait or run.
 pub(super) const OPEN: &str = "open";
-const STATES: [DeliveryState; 6] = [
-    DeliveryState::Ready,
-    DeliveryState::Held,
-    DeliveryState::Running,
-    DeliveryState::Delivered,
-    DeliveryState::Dead,
-    DeliveryState::Discarded,
-];
-
-/// A state's name in JSON and for people.
-pub(in crate::admin::events) fn state_name(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Ready => "ready",
-        DeliveryState::Held => "held",
-        DeliveryState::Running => "running",
-        DeliveryState::Delivered => "delivered",
-        DeliveryState::Dead => "dead",
-        DeliveryState::Discarded => "discarded",
-    }
-}
 
 pub(super) fn states(names: &Names) -> Result<Vec<DeliveryState>, String> {
     let mut found = Vec::new();
     for name in &names.0 {
         let before = found.len();
-        let open = [DeliveryState::Ready, DeliveryState::Held, DeliveryState::Running];
-        match name.as_str() {
-            OPEN => found.extend(open),
-            name => found.extend(STATES.into_iter().filter(|state| state_name(*state) == name)),
-        }
+        let named = |state: &DeliveryState| match name.as_str() {
+            OPEN => state.is_open(),
+            name => state.name() == name,
+        };
+        found.extend(DeliveryState::ALL.into_iter().filter(named));
         if found.len() == before {
-            let known = STATES.map(state_name).join(", ");
+            let known = DeliveryState::ALL.map(DeliveryState::name).join(", ");
             return Err(format!("state: {:?} is none of {known}, {OPEN}", cut(name)));
         }
     }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::asked::state_name;
 use super::{
     AttemptView, BulkDone, DeliveryView, EventCount, EventInFull, EventList, EventView, EventsSummary,
     ReceiverView, ReplayCount, ReplayView, Totals,
@@ -90,7 +89,7 @@ impl From<DeliveryRow> for DeliveryView {
     fn from(row: DeliveryRow) -> Self {
         Self {
             plugin: row.plugin,
-            state: state_name(row.state),
+            state: row.state.name(),
             attempts: row.attempts,
             failures: row.failures,
             due_at: row.due_at.map(moment),
