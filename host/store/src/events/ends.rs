@@ -28,6 +28,21 @@ const RELEASE: &str = "UPDATE delivery SET state = 'ready', due_at = 0, took = N
      WHERE receiver = ?1 AND event = ?2
      RETURNING attempts, order_key, claimed_at";
 
+/// How many of the last attempts in a row were cut short.
+const CUT_SHORT: &str = "SELECT count(*) FROM delivery_attempt
+     WHERE receiver = ?1 AND event = ?2 AND outcome = 'interrupted'
+       AND number > coalesce((SELECT max(number) FROM delivery_attempt
+                              WHERE receiver = ?1 AND event = ?2 AND outcome <> 'interrupted'), 0)";
+
+const PUT_OFF: &str = "UPDATE delivery SET due_at = ?3 WHERE receiver = ?1 AND event = ?2";
+
+/// So many attempts in a row may be cut short before the next one has to wait.
+const PATIENCE: u32 = 3;
+/// The first such pause; it doubles with each.
+const PAUSE_MICROS: i64 = 1_000_000;
+/// The longest.
+const LONGEST_MICROS: i64 = 300_000_000;
+
 pub(super) const RUNNING: &str =
     "SELECT event, receiver FROM delivery INDEXED BY delivery_running WHERE state = 'running' LIMIT ?1";
 
@@ -131,8 +146,10 @@ impl Writes<'_> {
         Ok(())
     }
 
-    /// After a crash: at most `limit` deliveries that were running are ready again, due at once, and their attempts are
-    /// written down as `interrupted`, which do not count against the limit; how many. For when no worker runs.
+    /// After a crash: at most `limit` deliveries that were running are ready again, and their attempts are written down as
+    /// `interrupted`, which do not count against the limit; how many. They are due at once, but after three in a row that were
+    /// cut short a second later, then two, up to five minutes: an event whose receiver takes the host with it each time keeps
+    /// no other from being delivered meanwhile. For when no worker runs.
     ///
     /// # Errors
     /// The database could not be written.
@@ -152,6 +169,14 @@ impl Writes<'_> {
             keys.note(*receiver, key);
             let began_at = claimed_at.unwrap_or(now);
             self.add_attempt((*receiver, *seq, number), (began_at, None), None, &record)?;
+            let cut_short: u32 =
+                self.first(CUT_SHORT, params![receiver, seq], |row| row.get(0))?.unwrap_or(0);
+            if let Some(more) = cut_short.checked_sub(PATIENCE) {
+                let pause =
+                    PAUSE_MICROS.checked_shl(more.min(20)).unwrap_or(LONGEST_MICROS).min(LONGEST_MICROS);
+                let due_at = Timestamp::from_micros(now.as_micros().saturating_add(pause));
+                self.execute(PUT_OFF, params![receiver, seq, due_at])?;
+            }
         }
         self.settle(&keys)?;
         Ok(running.len() as u64)

@@ -153,7 +153,7 @@ fn apply(writes: &Writes<'_>, model: &mut Model, step: &Step) -> Result<(), Test
         Step::Tick(by) => model.now = (model.now + by).max(1),
     }
     if matches!(step, Step::Crash) {
-        model.crash();
+        model.crash(model.now);
     }
     model.settle();
     Ok(())

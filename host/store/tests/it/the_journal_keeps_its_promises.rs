@@ -338,6 +338,44 @@ async fn the_check_sees_what_disagrees_in_the_journal() {
 }
 
 #[tokio::test]
+async fn an_event_that_takes_the_host_with_it_keeps_back_no_other() {
+    let place = Place::new();
+    place
+        .write(|writes| {
+            let (fatal, other) = (add(writes, 1, None), add(writes, 2, None));
+            let mut now = 0;
+            let claim = |writes: &Writes<'_>, now: i64, limit| -> Vec<i64> {
+                let claimed = writes.claim_deliveries("p", at(now), at(now + 3_600_000_000), limit).unwrap();
+                claimed.iter().map(|claimed| claimed.event.seq).collect()
+            };
+            // One attempt that is cut short, or two, may be anybody's bad luck.
+            for _ in 0..3 {
+                assert_eq!(claim(writes, now, 1), [fatal]);
+                writes.release_running(at(now), 100)?;
+            }
+            for pause in [1_000_000, 2_000_000, 4_000_000] {
+                assert_eq!(claim(writes, now, 1), [other], "the other one is not kept back");
+                end(writes, other, After::Untouched);
+                now += pause;
+                assert_eq!(claim(writes, now - 1, 9), [other]);
+                end(writes, other, After::Untouched);
+                assert_eq!(claim(writes, now, 9), [fatal, other]);
+                end(writes, other, After::Untouched);
+                writes.release_running(at(now), 100)?;
+            }
+            // It got through: what is cut short later begins anew.
+            now += 8_000_000;
+            assert_eq!(claim(writes, now, 1), [fatal]);
+            end(writes, fatal, After::Again { due_at: at(now), counts: true });
+            assert_eq!(claim(writes, now, 1), [fatal]);
+            writes.release_running(at(now), 100)?;
+            assert_eq!(claim(writes, now, 1), [fatal]);
+            Ok(())
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn events_leave_room_for_what_works_them_off() {
     let place = Place::with(|options| options.max_size_bytes = Some(1 << 20));
     let add = |number: u8, bytes: usize| {

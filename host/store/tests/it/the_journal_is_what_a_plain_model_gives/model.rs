@@ -217,12 +217,17 @@ impl Model {
         delivery.written.extend(end.record.iter().map(|record| (number, record.outcome.clone())));
     }
 
-    pub(crate) fn crash(&mut self) {
+    pub(crate) fn crash(&mut self, now: i64) {
         for delivery in self.events.values_mut().flat_map(|event| event.deliveries.values_mut()) {
             if delivery.state == DeliveryState::Running {
                 (delivery.state, delivery.due_at) = (DeliveryState::Ready, 0);
                 delivery.began_at = delivery.began_at.filter(|_| delivery.failures > 0);
                 delivery.written.push((delivery.attempts, "interrupted".to_owned()));
+                let cut =
+                    delivery.written.iter().rev().take_while(|(_, outcome)| outcome == "interrupted").count();
+                if cut >= 3 {
+                    delivery.due_at = now + (1_000_000 << (cut - 3)).min(300_000_000);
+                }
             }
         }
     }
