@@ -243,14 +243,16 @@ fn a_soak_of_good_and_hostile_calls_leaves_the_server_as_it_was() {
     assert_eq!(kit_calls(&server), calls + 1, "every call has one outcome");
     let attacked: u64 = outcomes.lock().unwrap().values().sum();
     assert_eq!(attacked + good, calls);
-    let (half, last) = (resident.len() / 2, resident.len() - 1);
-    let grown = resident[last].saturating_sub(resident[half]);
+    // A look may fall into a call that has much memory; what stays is what is there at the least.
+    let (first, second) = resident.split_at(resident.len() / 2);
+    let least = |looks: &[u64]| looks.iter().min().copied().unwrap();
+    let grown = least(second).saturating_sub(least(first));
     let mebibytes: Vec<u64> = resident.iter().map(|bytes| bytes >> 20).collect();
     println!(
         "{good} good and {attacked} hostile calls in {seconds} s; resident MiB over time {mebibytes:?}; {:?}",
         outcomes.lock().unwrap()
     );
-    assert!(grown < 64 << 20, "{grown} bytes more at the end than at half time: {resident:?}");
+    assert!(grown < 64 << 20, "{grown} bytes more stay in the second half than in the first: {resident:?}");
 }
 
 /// All calls of the kit's types, whatever they came to.
